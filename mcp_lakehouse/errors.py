@@ -1,0 +1,107 @@
+"""The one error tree. Every error says what happened and, in `hint`, what to do next."""
+
+from __future__ import annotations
+
+
+class LakehouseError(Exception):
+    """Base of all errors the lake raises on purpose.
+
+    `message` says what happened, `hint` what to do next. `code` is the stable name
+    used in the error journal, in spans and in problem JSON.
+    """
+
+    code = "error"
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
+
+
+class InvalidInput(LakehouseError):
+    """An argument, a name, a setting or a source is not usable as given."""
+
+    code = "invalid_input"
+
+
+class NotFound(LakehouseError):
+    """A dataset, column, version, result or file does not exist (or is not visible)."""
+
+    code = "not_found"
+
+
+class StatementRefused(LakehouseError):
+    """The SQL guard does not let this statement run."""
+
+    code = "statement_refused"
+
+
+class StatementFailed(LakehouseError):
+    """The SQL engine could not parse, bind or run the statement."""
+
+    code = "statement_failed"
+
+
+class NotAllowed(LakehouseError):
+    """The caller's rights (read-only, allowed roots, token) do not cover this."""
+
+    code = "not_allowed"
+
+
+class SchemaMismatch(LakehouseError):
+    """New data does not fit the dataset's schema; the message shows both."""
+
+    code = "schema_mismatch"
+
+
+class UnreadableSource(LakehouseError):
+    """A source exists but cannot be read as data (corrupt, encrypted, empty, wrong format)."""
+
+    code = "unreadable_source"
+
+
+class LimitExceeded(LakehouseError):
+    """A named limit (time, rows, bytes, memory) was reached; nothing was kept."""
+
+    code = "limit_exceeded"
+
+
+class Cancelled(LakehouseError):
+    """The caller cancelled; nothing was kept."""
+
+    code = "cancelled"
+
+
+class Conflict(LakehouseError):
+    """Other writers kept winning; the bounded retries are used up."""
+
+    code = "conflict"
+
+
+class StorageFailed(LakehouseError):
+    """A bucket refused or did not answer (full disk, read-only folder, dead server)."""
+
+    code = "storage_failed"
+
+
+class WorkerDied(LakehouseError):
+    """A worker process ended before it answered."""
+
+    code = "worker_died"
+
+
+class UnsupportedLake(LakehouseError):
+    """The lake was written by a newer version, or is not a lake."""
+
+    code = "unsupported_lake"
+
+
+def from_wire(code: str, message: str, hint: str | None) -> LakehouseError:
+    """The error a worker process reported, rebuilt as its own class."""
+    for kind in LakehouseError.__subclasses__():
+        if kind.code == code:
+            return kind(message, hint=hint)
+    return LakehouseError(message, hint=hint)

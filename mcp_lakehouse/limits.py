@@ -1,0 +1,66 @@
+"""Every budget of the lake, by name and with its unit. `settings.py` may override those a user owns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class SqlLimits:
+    """What one statement may use."""
+
+    statement_chars: int = 100_000
+    timeout_seconds: float = 60.0
+    memory_bytes: int = 2 * GIB
+    # Scalar functions allocate outside the engine's own limit (measured: up to 8x), so the
+    # process gets an address-space limit of its own, this far above the engine's.
+    address_space_headroom_bytes: int = 3 * GIB
+    threads: int = 2
+    spill_bytes: int = 4 * GIB
+    stored_result_bytes: int = 1 * GIB
+    workers: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ResultLimits:
+    """What one reply to a model may carry."""
+
+    preview_rows: int = 100
+    # About 2,000 tokens at 4 characters a token.
+    preview_chars: int = 8_000
+    rows: int = 1_000
+    chars: int = 256 * KIB
+    cell_chars: int = 1_000
+    detailed_cell_chars: int = 20_000
+    kept_results: int = 500
+    kept_bytes: int = 4 * GIB
+
+
+@dataclass(frozen=True, slots=True)
+class IngestLimits:
+    """What one load may use."""
+
+    timeout_seconds: float = 6 * 3600.0
+    memory_bytes: int = 1 * GIB
+    columns: int = 4_096
+    files: int = 100_000
+    inline_bytes: int = 4 * MIB
+    # A document (PDF, HTML, Markdown, Excel) is parsed in memory; tables stream.
+    document_bytes: int = 256 * MIB
+    rejects_kept: int = 100_000
+    commit_attempts: int = 20
+    row_group_rows: int = 122_880
+    file_bytes: int = 512 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """All budgets, handed in at composition."""
+
+    sql: SqlLimits = SqlLimits()
+    result: ResultLimits = ResultLimits()
+    ingest: IngestLimits = IngestLimits()

@@ -1,0 +1,149 @@
+"""Frozen values that cross a boundary: what tools, the command line and REST return.
+
+Field names are those of the published contract. `None` means "not there" and is left out on the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import TypeAlias
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's name and SQL type."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """Rows of one statement. `row_count` is the exact total, `rows` may hold fewer (then `truncated`)."""
+
+    columns: list[Column]
+    rows: list[list[Json]]
+    row_count: int
+    truncated: bool
+    elapsed_ms: float
+    result_uri: str | None = None
+    # Only with response_format="detailed".
+    datasets: dict[str, int] | None = None
+    trace_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSummary:
+    """One line of `list_datasets`. `columns` is a count."""
+
+    name: str
+    description: str
+    kind: str
+    rows: int
+    columns: int
+    version: int
+    updated_at: str
+    searchable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetList:
+    """A page of summaries."""
+
+    datasets: list[DatasetSummary]
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnStatistics:
+    """A column with what was measured over the whole version. `distinct` is an estimate (HyperLogLog)."""
+
+    name: str
+    type: str
+    nullable: bool
+    distinct: int | None = None
+    min: Json = None
+    max: Json = None
+    nulls: int | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LineageEntry:
+    """Where rows came from: a source, when, and how many rows it brought."""
+
+    source: str
+    at: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetDescription:
+    """What `describe_dataset` returns."""
+
+    name: str
+    description: str
+    kind: str
+    version: int
+    rows: int
+    columns: list[ColumnStatistics]
+    sample: list[list[Json]]
+    lineage: list[LineageEntry]
+    truncated: bool = False
+    key: list[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InferredColumn:
+    """What ingest made of one source column."""
+
+    column: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What one ingest did. `unchanged` means the same bytes were already there and nothing was written."""
+
+    dataset: str
+    version: int
+    rows_added: int
+    rows_updated: int
+    rows_rejected: int
+    unchanged: bool
+    inferred: list[InferredColumn]
+    rejects_uri: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class DropReport:
+    """`restorable_until` is an ISO 8601 UTC time, or "vacuum" when nothing is ever vacuumed by itself."""
+
+    dropped: str
+    restorable_until: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreReport:
+    """The dataset's new version, whose content is that of the version asked for."""
+
+    dataset: str
+    version: int
+
+
+def to_json(value: object) -> Json:
+    """A record as plain JSON values; fields that are `None` are left out, except inside rows."""
+    if is_dataclass(value) and not isinstance(value, type):
+        pairs = ((f.name, getattr(value, f.name)) for f in fields(value))
+        return {name: to_json(item) for name, item in pairs if item is not None}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [to_json(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"not a JSON value: {type(value).__name__}")

@@ -1,0 +1,191 @@
+"""What a user may set, and where each value came from.
+
+Order of precedence: command-line flag, `LAKEHOUSE_*` environment variable, `lakehouse.toml` in the
+lake, default. Keys and tokens are taken from the environment only.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from mcp_lakehouse.errors import InvalidInput
+from mcp_lakehouse.limits import GIB, MIB, IngestLimits, Limits, ResultLimits, SqlLimits
+
+DEFAULT_LAKE = "./lakehouse"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its name, default (as text), meaning, and whether it is a secret (environment only)."""
+
+    name: str
+    default: str
+    meaning: str
+    secret: bool = False
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return f"LAKEHOUSE_{self.name.upper()}"
+
+
+KNOWN = (
+    Setting("lake", DEFAULT_LAKE, "folder or URL (s3://bucket/prefix) of the lake"),
+    Setting("allow", "", f"folders that ingest may read from, separated by {os.pathsep!r}; empty: the working directory"),
+    Setting("cache", "", "local folder for disposable state (results, copies of remote files); empty: see docs"),
+    Setting("read_only", "false", "refuse every change to the lake"),
+    Setting("token", "", "bearer token that HTTP clients must send", secret=True),
+    Setting("origins", "", "web origins (comma-separated) that may call over HTTP; empty: none but loopback"),
+    Setting("trace", "none", "span exporters, comma-separated: none, lake, otlp, langfuse"),
+    Setting("trace_content", "false", "let spans carry statements and arguments"),
+    Setting("sql_timeout", "60", "seconds one statement may run"),
+    Setting("sql_memory", "2GB", "memory of one SQL worker"),
+    Setting("sql_threads", "0", "threads of one statement; 0: one for each processor"),
+    Setting("sql_workers", "4", "statements that run at the same time"),
+    Setting("ingest_memory", "1GB", "memory of one load"),
+    Setting("ingest_timeout", "21600", "seconds one load may take"),
+)
+_BY_NAME = {setting.name: setting for setting in KNOWN}
+
+
+@dataclass(frozen=True, slots=True)
+class Sourced:
+    """A value with where it came from: flag, environment, lakehouse.toml or default."""
+
+    setting: Setting
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, read once. `values` keeps each with its source for `mcp-lakehouse settings`."""
+
+    values: Mapping[str, Sourced]
+
+    def text(self, name: str) -> str:
+        """A setting as text."""
+        return self.values[name].value
+
+    def flag(self, name: str) -> bool:
+        """A setting as yes or no."""
+        return _parse(self.values[name], _bool)
+
+    @property
+    def lake(self) -> str:
+        """Path or URL of the lake."""
+        return self.text("lake")
+
+    @property
+    def allowed_roots(self) -> tuple[Path, ...]:
+        """Absolute folders that `ingest` may read from."""
+        given = [part for part in self.text("allow").split(os.pathsep) if part]
+        return tuple(Path(part).expanduser().resolve() for part in given) or (Path.cwd().resolve(),)
+
+    @property
+    def limits(self) -> Limits:
+        """The budgets, with the user's own values in place."""
+        threads = _parse(self.values["sql_threads"], _whole) or os.cpu_count() or 1
+        return Limits(
+            sql=SqlLimits(
+                timeout_seconds=_parse(self.values["sql_timeout"], _seconds),
+                memory_bytes=_parse(self.values["sql_memory"], _bytes),
+                threads=threads,
+                workers=max(1, _parse(self.values["sql_workers"], _whole)),
+            ),
+            result=ResultLimits(),
+            ingest=IngestLimits(
+                memory_bytes=_parse(self.values["ingest_memory"], _bytes),
+                timeout_seconds=_parse(self.values["ingest_timeout"], _seconds),
+            ),
+        )
+
+
+def read_settings(flags: Mapping[str, str | None], environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from flags (by setting name), environment, and the lake's `lakehouse.toml`.
+
+    Raises `InvalidInput` naming the bad setting and its source.
+    """
+    values = {setting.name: Sourced(setting, setting.default, "default") for setting in KNOWN}
+    lake = flags.get("lake") or environment.get("LAKEHOUSE_LAKE") or DEFAULT_LAKE
+    for name, value in _file_values(lake).items():
+        values[name] = Sourced(_BY_NAME[name], value, "lakehouse.toml")
+    for setting in KNOWN:
+        if setting.variable in environment:
+            values[setting.name] = Sourced(setting, environment[setting.variable], f"environment {setting.variable}")
+    for name, given in flags.items():
+        if given is not None:
+            values[name] = Sourced(_BY_NAME[name], given, "flag")
+    settings = Settings(values)
+    # Parse everything once, so that a bad value is reported at the start and not in the middle of a call.
+    _ = settings.limits, settings.flag("read_only"), settings.flag("trace_content")
+    return settings
+
+
+def _file_values(lake: str) -> dict[str, str]:
+    path = Path(lake).expanduser() / "lakehouse.toml"
+    if "://" in lake or not path.is_file():
+        return {}
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"cannot read {path}: {error}", hint="mend or remove that file") from error
+    values: dict[str, str] = {}
+    for name, value in table.items():
+        if name not in _BY_NAME or name == "lake":
+            known = ", ".join(sorted(_BY_NAME.keys() - {"lake"}))
+            raise InvalidInput(f"{path}: unknown setting {name!r}", hint=f"known settings: {known}")
+        if _BY_NAME[name].secret:
+            raise InvalidInput(
+                f"{path}: {name!r} is a secret", hint=f"set it in the environment as {_BY_NAME[name].variable}"
+            )
+        values[name] = str(value).lower() if isinstance(value, bool) else str(value)
+    return values
+
+
+def _parse(sourced: Sourced, parser: Callable[[str], T]) -> T:
+    try:
+        return parser(sourced.value)
+    except ValueError as error:
+        raise InvalidInput(
+            f"setting {sourced.setting.name} = {sourced.value!r} (from {sourced.source}): {error}",
+            hint=f"{sourced.setting.name} is: {sourced.setting.meaning}",
+        ) from error
+
+
+def _bool(text: str) -> bool:
+    if text.lower() in ("1", "true", "yes", "on"):
+        return True
+    if text.lower() in ("0", "false", "no", "off", ""):
+        return False
+    raise ValueError("give true or false")
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError("give zero or a positive whole number")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 7 * 86400:
+        raise ValueError("give seconds above 0, at most one week")
+    return value
+
+
+def _bytes(text: str) -> int:
+    units = {"KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1024, "MIB": MIB, "GIB": GIB, "B": 1}
+    upper = text.strip().upper()
+    unit = next((unit for unit in sorted(units, key=len, reverse=True) if upper.endswith(unit)), "")
+    value = int(float(upper.removesuffix(unit)) * units.get(unit, 1))
+    if value < 64 * MIB:
+        raise ValueError("give at least 64MiB")
+    return value

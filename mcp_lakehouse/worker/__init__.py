@@ -1,0 +1,1 @@
+"""Worker processes: started, confined, spoken to over one private socket, killed."""

@@ -1,0 +1,63 @@
+"""Framed JSON messages over one socket: a 4-byte big-endian length, then UTF-8 JSON."""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import struct
+from typing import Any
+
+_LENGTH = struct.Struct(">I")
+
+# A message is a request, an event or an answer; keys are fixed by the two ends that speak.
+Message = dict[str, Any]
+
+
+class ChannelClosed(Exception):
+    """The other end is gone."""
+
+
+class Channel:
+    """One end of a conversation. Not for use by two threads at once."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+
+    def send(self, message: Message) -> None:
+        """Send one message; raises `ChannelClosed` when nobody is there to read it."""
+        body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        try:
+            self._socket.sendall(_LENGTH.pack(len(body)) + body)
+        except OSError as error:
+            raise ChannelClosed(str(error)) from error
+
+    def receive(self, timeout_seconds: float | None = None) -> Message | None:
+        """The next message, or `None` if none began within the timeout.
+
+        Raises `ChannelClosed` at the end of the conversation.
+        """
+        try:
+            if timeout_seconds is not None:
+                ready, _, _ = select.select([self._socket], [], [], max(0.0, timeout_seconds))
+                if not ready:
+                    return None
+            (length,) = _LENGTH.unpack(self._read_exactly(_LENGTH.size))
+            message: Message = json.loads(self._read_exactly(length))
+        except (OSError, ValueError) as error:
+            raise ChannelClosed(str(error)) from error
+        return message
+
+    def close(self) -> None:
+        """Close this end; the other end's next `receive` raises `ChannelClosed`."""
+        self._socket.close()
+
+    def _read_exactly(self, count: int) -> bytes:
+        chunks: list[bytes] = []
+        while count:
+            chunk = self._socket.recv(min(count, 1 << 20))
+            if not chunk:
+                raise ChannelClosed("the other end closed")
+            chunks.append(chunk)
+            count -= len(chunk)
+        return b"".join(chunks)

@@ -1,0 +1,139 @@
+"""The parent's side of one worker process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from mcp_lakehouse.cancel import CancelToken
+from mcp_lakehouse.errors import LimitExceeded, WorkerDied, from_wire
+from mcp_lakehouse.worker.channel import Channel, ChannelClosed, Message
+
+# Answers an event of the worker: a reply message, or None when the event wants none.
+OnEvent = Callable[[Message], Message | None]
+
+# Only what a Python process needs to start: no secret of ours can be read out of a worker.
+_KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "DYLD_LIBRARY_PATH", "LD_LIBRARY_PATH")
+
+
+class Worker:
+    """A process of our own that runs one role, one request at a time.
+
+    `config` is sent once, before the first request. The constructor returns at once; the process
+    gets ready in the background and `call` waits for it.
+    """
+
+    def __init__(self, role: str, config: Message) -> None:
+        ours, theirs = socket.socketpair()
+        # The worker ends itself when this pipe closes, so it cannot outlive a killed parent.
+        lifeline_read, self._lifeline = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-m", "mcp_lakehouse.worker", role, str(theirs.fileno()), str(lifeline_read)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ},
+                pass_fds=(theirs.fileno(), lifeline_read),
+                start_new_session=True,
+            )
+        finally:
+            theirs.close()
+            os.close(lifeline_read)
+        self._channel = Channel(ours)
+        self._killed = threading.Event()
+        self._channel.send(config)
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take another request."""
+        return not self._killed.is_set() and self._process.poll() is None
+
+    def call(
+        self,
+        request: Message,
+        *,
+        timeout_seconds: float,
+        cancel: CancelToken | None = None,
+        on_event: OnEvent | None = None,
+        on_timeout: str = "the work",
+    ) -> Message:
+        """Send one request and return its answer; events in between go to `on_event`.
+
+        Cancellation and the time limit kill the process. Raises `Cancelled`, `LimitExceeded`,
+        `WorkerDied`, or the `LakehouseError` the worker reported.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        token = cancel or CancelToken()
+        with token.calling(self.kill):
+            try:
+                self._channel.send(request)
+                while True:
+                    message = self._channel.receive(deadline - time.monotonic())
+                    token.check()
+                    if message is None:
+                        self.kill()
+                        raise LimitExceeded(
+                            f"{on_timeout} was stopped after {timeout_seconds:g} s",
+                            hint="ask for less: filter, aggregate or sample first; or raise the time limit setting",
+                        )
+                    if "event" in message:
+                        self._reply(message, on_event)
+                    elif "error" in message:
+                        raise from_wire(message["error"], message["message"], message.get("hint"))
+                    else:
+                        return message
+            except ChannelClosed:
+                self.kill()
+                token.check()
+                raise WorkerDied(
+                    f"{on_timeout} was stopped: its worker process ended ({self._ending()})",
+                    hint="most often the memory limit; ask for less at a time, or raise the memory limit setting",
+                ) from None
+
+    def _reply(self, event: Message, on_event: OnEvent | None) -> None:
+        try:
+            reply = on_event(event) if on_event else None
+        except BaseException:
+            # The worker still waits for a reply that will never come: the conversation is out of step.
+            self.kill()
+            raise
+        if reply is not None:
+            self._channel.send(reply)
+
+    def kill(self) -> None:
+        """End the process now, with everything it started; safe to call twice and from any thread."""
+        if self._killed.is_set():
+            return
+        self._killed.set()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=5)
+
+    def close(self) -> None:
+        """Kill the process and give its descriptors back."""
+        self.kill()
+        self._channel.close()
+        with contextlib.suppress(OSError):
+            os.close(self._lifeline)
+
+    def _ending(self) -> str:
+        code = self._process.poll()
+        if code is None:
+            return "still ending"
+        if code < 0:
+            return signal.Signals(-code).name
+        return f"exit {code}"
