@@ -14,6 +14,7 @@ import resource
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _PR_SET_NO_NEW_PRIVS = 38
@@ -102,6 +103,11 @@ def restrict_files(*, readable: Iterable[str], writable: Iterable[str]) -> int:
         return version if libc.syscall(_RESTRICT_SELF, handle, ctypes.c_uint32(0)) == 0 else 0
     finally:
         os.close(handle)
+
+
+def python_folders() -> list[str]:
+    """Where modules are loaded from: imports that happen late must still work under `restrict_files`."""
+    return [sys.prefix, sys.base_prefix, str(Path(__file__).resolve().parent.parent)]
 
 
 def _allow(libc: ctypes.CDLL, handle: int, path: str, rights: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.errors import LimitExceeded, WorkerDied, from_wire
@@ -26,11 +28,14 @@ _KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "DYLD_LIB
 class Worker:
     """A process of our own that runs one role, one request at a time.
 
-    `config` is sent once, before the first request. The constructor returns at once; the process
-    gets ready in the background and `call` waits for it.
+    `config` is sent once, before the first request; `scratch` is the folder it may write to, made
+    here and removed by `close`. The constructor returns at once; the process gets ready in the
+    background and `call` waits for it.
     """
 
-    def __init__(self, role: str, config: Message) -> None:
+    def __init__(self, role: str, config: Message, *, scratch: Path) -> None:
+        scratch.mkdir(parents=True, exist_ok=True)
+        self._scratch = scratch
         ours, theirs = socket.socketpair()
         # The worker ends itself when this pipe closes, so it cannot outlive a killed parent.
         lifeline_read, self._lifeline = os.pipe()
@@ -124,8 +129,9 @@ class Worker:
             self._process.wait(timeout=5)
 
     def close(self) -> None:
-        """Kill the process and give its descriptors back."""
+        """Kill the process, give its descriptors back and remove its scratch folder."""
         self.kill()
+        shutil.rmtree(self._scratch, ignore_errors=True)
         self._channel.close()
         with contextlib.suppress(OSError):
             os.close(self._lifeline)

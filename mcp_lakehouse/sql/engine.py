@@ -1,0 +1,379 @@
+"""The SQL worker: a locked, confined DuckDB that holds the reader's views and nothing else.
+
+Runs in its own process (role "sql"). The order of the settings matters and is read back: folders
+are allowed first, then outside access is switched off, then the configuration is locked (after
+`enable_external_access=false` an allow-list is refused; an allow-list alone restricts nothing).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mcp_lakehouse.errors import InvalidInput, LakehouseError, LimitExceeded, StatementFailed, StorageFailed, from_wire
+from mcp_lakehouse.sql.guard import SYSTEM_SCHEMA, Checked, Parser, TableName, check
+from mcp_lakehouse.sql.values import quote
+from mcp_lakehouse.worker import confine
+from mcp_lakehouse.worker.channel import Channel, Message
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+_STREAM_ROWS = 16_384
+_KEPT_CHECKS = 256
+_KEPT_RESULTS = 16
+
+
+def start(config: Message) -> Engine:
+    """Confine this process, then open and lock the engine.
+
+    `config`: `readable` folders, `scratch` folder (its only writable place), `data` folders that
+    views read from, `memory_bytes`, `address_space_bytes`, `spill_bytes`, `file_bytes`, `threads`.
+    """
+    isolated = confine.leave_network()
+    import duckdb
+    import pyarrow.ipc  # noqa: F401  # loaded before the file system is closed off
+    import pytz  # noqa: F401  # duckdb imports it when it meets a time zone
+
+    scratch = Path(config["scratch"])
+    connection = duckdb.connect(":memory:")
+    _lock(connection, config, scratch)
+    confine.limit_resources(
+        address_space_bytes=config["address_space_bytes"], file_bytes=config["file_bytes"]
+    )
+    landlock = confine.restrict_files(
+        readable=[*config["readable"], *confine.python_folders()],
+        writable=[str(scratch)],
+    )
+    return Engine(connection, scratch, config, {"landlock": landlock, "network_namespace": isolated})
+
+
+def _lock(connection: duckdb.DuckDBPyConnection, config: Message, scratch: Path) -> None:
+    settings: dict[str, str | int | bool | list[str]] = {
+        "enable_progress_bar": False,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "allow_community_extensions": False,
+        "allow_persistent_secrets": False,
+        "python_enable_replacements": False,
+        "arrow_lossless_conversion": True,
+        "parquet_metadata_cache": True,
+        "TimeZone": "UTC",
+        "threads": config["threads"],
+        "memory_limit": f"{config['memory_bytes']}B",
+        "max_temp_directory_size": f"{config['spill_bytes']}B",
+        "temp_directory": str(scratch / "spill"),
+        "allowed_directories": [str(Path(folder)) + os.sep for folder in config["data"]],
+    }
+    for name, value in settings.items():
+        connection.execute(f"SET {name} = {_literal(value)}")
+    connection.execute(f"CREATE SCHEMA {SYSTEM_SCHEMA}")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    rows = connection.execute(
+        "SELECT name, value FROM duckdb_settings() WHERE name IN ('enable_external_access', 'lock_configuration')"
+    ).fetchall()
+    if dict(rows) != {"enable_external_access": "false", "lock_configuration": "true"}:
+        raise RuntimeError(f"the engine did not lock: {rows}")
+
+
+def _literal(value: str | int | bool | list[str]) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_literal(item) for item in value) + "]"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return str(value).lower()
+
+
+class Engine:
+    """Answers `hello`, `run` and `page`."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, scratch: Path, config: Message, confined: Message
+    ) -> None:
+        self._connection = connection
+        self._scratch = scratch
+        self._config = config
+        self._confined = confined
+        self._parser = _parser(connection)
+        self._checked: dict[str, Checked] = {}
+        # What each view holds now: (schema, view name) -> the parent's token for that content.
+        self._held: dict[tuple[str, str], str] = {}
+        self._results: dict[str, pa.Table] = {}
+        self._columns: dict[tuple[str, str], list[list[str]]] = {}
+
+    def __call__(self, request: Message, channel: Channel) -> Message:
+        """One request, one answer."""
+        confine.allow_cpu(request.get("cpu_seconds", 60))
+        if request["op"] == "hello":
+            return {"confined": self._confined}
+        if request["op"] == "run":
+            return self._run(request, channel)
+        if request["op"] == "page":
+            return self._page(request)
+        raise InvalidInput(f"unknown request {request['op']!r}")
+
+    def _run(self, request: Message, channel: Channel) -> Message:
+        began = time.perf_counter()
+        checked = self._check(request["statement"], request["max_chars"])
+        versions = self._resolve(checked, channel)
+        try:
+            return self._stream(checked, request, began) | {"versions": versions}
+        except _engine_errors() as error:
+            raise self._explain(error, checked) from None
+
+    def _check(self, statement: str, max_chars: int) -> Checked:
+        if statement not in self._checked:
+            if len(self._checked) >= _KEPT_CHECKS:
+                self._checked.clear()
+            self._checked[statement] = check(statement, self._parser, max_chars=max_chars)
+        return self._checked[statement]
+
+    # Views ------------------------------------------------------------------------------------
+
+    def _resolve(self, checked: Checked, channel: Channel) -> dict[str, int]:
+        """Ask the parent what each named table holds now, and bring the views up to it."""
+        if not checked.tables:
+            return {}
+        wanted = [
+            {"schema": t.schema, "name": t.name, "unit": t.at_unit, "at": t.at, "local": t.name in checked.local_names}
+            | {"held": self._held.get(_place(t))}
+            for t in checked.tables
+        ]
+        channel.send({"event": "resolve", "tables": wanted})
+        reply = channel.receive()
+        assert reply is not None
+        if "error" in reply:
+            raise from_wire(reply["error"], reply["message"], reply.get("hint"))
+        versions: dict[str, int] = {}
+        for table, definition in zip(checked.tables, reply["tables"], strict=True):
+            if definition is None:
+                continue
+            if "version" in definition:
+                versions[table.name] = definition["version"]
+            if definition.get("token") != self._held.get(_place(table)):
+                self._define(table, definition)
+        return versions
+
+    def _define(self, table: TableName, definition: Message) -> None:
+        place = _place(table)
+        self._held.pop(place, None)
+        name = f"{quote(place[0])}.{quote(place[1])}"
+        if "result" in definition:
+            self._hold_result(table, definition["result"])
+        elif "rows" in definition:
+            self._hold_rows(name, definition["columns"], definition["rows"])
+        else:
+            self._hold_files(name, definition["columns"], definition["files"])
+            self._columns[place] = definition["columns"]
+        self._held[place] = definition["token"]
+
+    def _hold_files(self, name: str, columns: Sequence[Sequence[str]], files: Sequence[str]) -> None:
+        if not files:
+            nothing = ", ".join(f"CAST(NULL AS {type_}) AS {quote(column)}" for column, type_ in columns)
+            self._connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT {nothing} WHERE false")
+            return
+        # union_by_name keeps the statistics that several files lose otherwise (joins were 2x slower).
+        by_name = ", union_by_name = true" if len(files) > 1 else ""
+        source = f"read_parquet({_literal(list(files))}{by_name})"
+        found = self._connection.sql(f"SELECT * FROM {source} LIMIT 0")
+        have = dict(zip(found.columns, (str(type_) for type_ in found.types), strict=True))
+        if list(have.items()) == [(column, type_) for column, type_ in columns]:
+            select = "*"
+        else:
+            # Older files lack newer columns or hold narrower types.
+            select = ", ".join(
+                quote(column)
+                if have.get(column) == type_
+                else f"CAST({quote(column) if column in have else 'NULL'} AS {type_}) AS {quote(column)}"
+                for column, type_ in columns
+            )
+        self._connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT {select} FROM {source}")
+
+    def _hold_rows(self, name: str, columns: Sequence[Sequence[str]], rows: Sequence[Sequence[object]]) -> None:
+        import pyarrow as pa
+
+        cells = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
+        arrays = [pa.array(cell, type=_ARROW_OF[type_.split("(")[0]]) for cell, (_, type_) in zip(cells, columns, strict=True)]
+        table = pa.table(arrays, names=[column for column, _ in columns])
+        casts = ", ".join(f"CAST({quote(column)} AS {type_}) AS {quote(column)}" for column, type_ in columns)
+        self._connection.register("incoming", table)
+        try:
+            self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT {casts} FROM incoming")
+        finally:
+            self._connection.unregister("incoming")
+
+    def _hold_result(self, table: TableName, path: str) -> None:
+        import pyarrow as pa
+
+        while len(self._results) >= _KEPT_RESULTS:
+            oldest = next(iter(self._results))
+            self._connection.unregister(oldest)
+            del self._results[oldest]
+            self._held.pop(("main", oldest), None)
+        with pa.memory_map(path) as source:
+            content = pa.ipc.open_file(source).read_all()
+        self._results[table.view] = content
+        self._connection.register(table.view, content)
+
+    # Running ----------------------------------------------------------------------------------
+
+    def _stream(self, checked: Checked, request: Message, began: float) -> Message:
+        from mcp_lakehouse.sql.page import Page, Store
+
+        relation = self._connection.sql(checked.text, params=_parameters(request.get("params")))
+        names, types = list(relation.columns), list(relation.types)
+        page = Page(self._connection, types, request)
+        store = Store(self._scratch / f"{request['result_id']}.arrow", names, request["stored_bytes"])
+        try:
+            reader = relation.to_arrow_reader(_STREAM_ROWS)
+            for batch in _batches(reader):
+                page.add(batch)
+                store.add(batch)
+            store.close(reader.schema)
+        except BaseException:
+            store.discard()
+            raise
+        return {
+            "columns": [[name, str(type_)] for name, type_ in zip(names, types, strict=True)],
+            "row_count": store.rows,
+            **page.finish(store.rows),
+            "batches": store.batches,
+            "file": str(store.path),
+            "elapsed_ms": round((time.perf_counter() - began) * 1000, 2),
+        }
+
+    def _page(self, request: Message) -> Message:
+        from mcp_lakehouse.sql.page import Page, read_range
+
+        began = time.perf_counter()
+        types = [self._connection.sqltype(type_) for _, type_ in request["columns"]]
+        page = Page(self._connection, types, request)
+        for batch in read_range(request["file"], request["batches"], request["offset"], request["max_rows"]):
+            page.add(batch)
+        rest = sum(request["batches"]) - request["offset"]
+        return page.finish(max(0, rest)) | {"elapsed_ms": round((time.perf_counter() - began) * 1000, 2)}
+
+    # Errors -----------------------------------------------------------------------------------
+
+    def _explain(self, error: Exception, checked: Checked) -> LakehouseError:
+        import duckdb
+
+        text = self._without_paths(_first_part(str(error)))
+        if isinstance(error, duckdb.OutOfMemoryException) or "failed to allocate" in text.lower():
+            limit = f"{self._config['memory_bytes'] / 1e9:g} GB"
+            return LimitExceeded(
+                f"the statement needs more memory than one statement may use ({limit})",
+                hint="filter earlier, aggregate, select fewer columns, or sample",
+            )
+        if isinstance(error, (duckdb.IOException, duckdb.HTTPException)) and "max_temp_directory_size" not in text:
+            return StorageFailed(
+                f"a data file of {_names(checked)} could not be read: {text}",
+                hint="run `mcp-lakehouse doctor`; an older version may still be whole: AT (VERSION => n)",
+            )
+        return StatementFailed(text, hint=self._schema_hint(checked))
+
+    def _schema_hint(self, checked: Checked) -> str | None:
+        lines = []
+        for table in checked.tables:
+            columns = self._columns.get(_place(table))
+            if columns:
+                shown = ", ".join(f"{quote_if_needed(name)} {type_}" for name, type_ in columns[:_HINT_COLUMNS])
+                more = f", … {len(columns) - _HINT_COLUMNS} more" if len(columns) > _HINT_COLUMNS else ""
+                lines.append(f"{table.name}({shown}{more})")
+        return "columns: " + "; ".join(lines) if lines else None
+
+    def _without_paths(self, text: str) -> str:
+        for folder in sorted({*self._config["readable"], str(self._scratch)}, key=len, reverse=True):
+            text = text.replace(folder, "…")
+        return text
+
+
+_HINT_COLUMNS = 40
+_SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+def quote_if_needed(name: str) -> str:
+    """A column name as it must be written in SQL."""
+    return name if _SIMPLE.fullmatch(name) else quote(name)
+
+
+def _place(table: TableName) -> tuple[str, str]:
+    return (SYSTEM_SCHEMA if table.schema == "system" else "main", table.view)
+
+
+def _names(checked: Checked) -> str:
+    return ", ".join(table.name for table in checked.tables) or "the lake"
+
+
+def _parameters(params: object) -> Any:
+    if params is None or isinstance(params, (list, dict)):
+        return params or None
+    raise InvalidInput("params must be a list (for ? and $1) or an object (for $name)", hint='e.g. {"params": [3]}')
+
+
+def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    for batch in reader:
+        if batch.num_rows:
+            yield batch
+
+
+def _first_part(text: str) -> str:
+    """The engine's message without its stack trace."""
+    return text.split("\n\nStack Trace")[0].strip()
+
+
+def _engine_errors() -> tuple[type[Exception], ...]:
+    import duckdb
+    import pyarrow as pa
+
+    # Streaming wraps the engine's own error in one of Arrow's.
+    return (duckdb.Error, pa.ArrowException, OSError)
+
+
+def _parser(connection: duckdb.DuckDBPyConnection) -> Parser:
+    import duckdb
+
+    def types(statement: str) -> list[str]:
+        try:
+            return [statement_.type.name for statement_ in connection.extract_statements(statement)]
+        except ValueError:
+            return ["UNKNOWN"]
+        except duckdb.Error as error:
+            raise StatementFailed(_first_part(str(error)), hint="the dialect is DuckDB's") from None
+
+    def tree(statement: str) -> dict[str, Any]:
+        try:
+            ((text,),) = connection.execute("SELECT json_serialize_sql(?)", [statement]).fetchall()
+        except duckdb.Error as error:
+            raise StatementFailed(_first_part(str(error)), hint="the dialect is DuckDB's") from None
+        parsed: dict[str, Any] = json.loads(text)
+        if parsed.get("error"):
+            raise StatementFailed(str(parsed.get("error_message")), hint="the dialect is DuckDB's")
+        return parsed
+
+    def text(tree_: dict[str, Any]) -> str:
+        ((statement,),) = connection.execute("SELECT json_deserialize_sql(?)", [json.dumps(tree_)]).fetchall()
+        return str(statement)
+
+    def tokens(statement: str) -> list[tuple[int, str]]:
+        return [(start_, str(kind).rsplit(".", 1)[-1]) for start_, kind in duckdb.tokenize(statement)]
+
+    return Parser(types, tree, text, tokens)
+
+
+class _ArrowTypes(dict[str, Any]):
+    def __missing__(self, name: str) -> Any:
+        import pyarrow as pa
+
+        kinds = {"BIGINT": pa.int64(), "BOOLEAN": pa.bool_(), "DOUBLE": pa.float64()}
+        return kinds.get(name, pa.string())
+
+
+_ARROW_OF = _ArrowTypes()

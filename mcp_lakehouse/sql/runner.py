@@ -1,0 +1,170 @@
+"""The parent's side of `sql`: a pool of locked workers, and the results they leave behind."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcp_lakehouse.cancel import CancelToken
+from mcp_lakehouse.errors import InvalidInput, LakehouseError
+from mcp_lakehouse.limits import Limits, SqlLimits
+from mcp_lakehouse.records import Column, Json, QueryResult
+from mcp_lakehouse.sql.guard import TableName
+from mcp_lakehouse.sql.results import Results, StoredResult
+from mcp_lakehouse.worker.channel import Message
+from mcp_lakehouse.worker.pool import Pool
+from mcp_lakehouse.worker.process import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class WantedTable:
+    """A table a statement names. `local`: a CTE has that name too; `held`: the content the worker has."""
+
+    table: TableName
+    local: bool
+    held: str | None
+
+
+# For each wanted table what the worker is to hold under its name, or None where it is a CTE only.
+# {"token", "version"?, "columns", "files"} or {"token", "columns", "rows"} or {"token", "result"}.
+Resolve = Callable[[Sequence[WantedTable]], list[Message | None]]
+
+
+class Runner:
+    """Runs statements over what `resolve` shows."""
+
+    def __init__(
+        self, resolve: Resolve, results: Results, limits: Limits, *, scratch: Path, data: Sequence[Path]
+    ) -> None:
+        self._resolve = resolve
+        self._results = results
+        self._limits = limits
+        self._scratch = scratch
+        self._data = [str(folder) for folder in data]
+        self._pool = Pool(self._start, size=limits.sql.workers, what="sql")
+
+    def warm(self) -> None:
+        """Have a worker ready for the first statement."""
+        self._pool.warm()
+
+    def close(self) -> None:
+        """Stop all workers; statements that run are stopped."""
+        self._pool.close()
+
+    def confinement(self) -> Message:
+        """What this machine's kernel adds to the lock: {"landlock": version, "network_namespace": bool}."""
+        with self._pool.lend(timeout_seconds=20) as worker:
+            confined: Message = worker.call({"op": "hello"}, timeout_seconds=20)["confined"]
+            return confined
+
+    def run(
+        self,
+        statement: str,
+        params: Json = None,
+        *,
+        max_rows: int,
+        detailed: bool = False,
+        cancel: CancelToken | None = None,
+        timeout_seconds: float | None = None,
+    ) -> tuple[QueryResult, StoredResult]:
+        """Run one statement. Raises `LakehouseError`; nothing is kept of a statement that fails."""
+        sql = self._limits.sql
+        timeout = timeout_seconds or sql.timeout_seconds
+        identifier = self._results.new_identifier()
+        request: Message = {
+            "op": "run",
+            "statement": statement,
+            "params": params,
+            "max_chars": sql.statement_chars,
+            "result_id": identifier,
+            "stored_bytes": sql.stored_result_bytes,
+            "cpu_seconds": timeout * sql.threads + 1,
+            **self._page_limits(max_rows, detailed),
+        }
+        with self._pool.lend(timeout_seconds=timeout, cancel=cancel) as worker:
+            answer = worker.call(
+                request, timeout_seconds=timeout, cancel=cancel, on_event=self._on_event, on_timeout="the statement"
+            )
+            columns = [Column(name, type_) for name, type_ in answer["columns"]]
+            stored = self._results.keep(identifier, Path(answer["file"]), columns, answer["batches"])
+        result = QueryResult(
+            columns=columns,
+            rows=answer["rows"],
+            row_count=answer["row_count"],
+            truncated=answer["truncated"],
+            elapsed_ms=answer["elapsed_ms"],
+            result_uri=stored.uri,
+            datasets=answer["versions"] if detailed else None,
+        )
+        return result, stored
+
+    def page(
+        self, stored: StoredResult, *, offset: int, max_rows: int, cancel: CancelToken | None = None
+    ) -> QueryResult:
+        """Rows [offset, offset + max_rows) of a stored result."""
+        if offset < 0:
+            raise InvalidInput(f"offset is {offset}", hint="give 0 or more")
+        request: Message = {
+            "op": "page",
+            "file": str(stored.path),
+            "columns": [[column.name, column.type] for column in stored.columns],
+            "batches": list(stored.batches),
+            "offset": offset,
+            **self._page_limits(max_rows, detailed=True),
+        }
+        timeout = self._limits.sql.timeout_seconds
+        with self._pool.lend(timeout_seconds=timeout, cancel=cancel) as worker:
+            answer = worker.call(request, timeout_seconds=timeout, cancel=cancel, on_timeout="reading the result")
+        return QueryResult(
+            columns=list(stored.columns),
+            rows=answer["rows"],
+            row_count=stored.rows,
+            truncated=answer["truncated"],
+            elapsed_ms=answer["elapsed_ms"],
+            result_uri=stored.uri,
+        )
+
+    def _page_limits(self, max_rows: int, detailed: bool) -> Message:
+        limits = self._limits.result
+        if not 1 <= max_rows <= limits.rows:
+            raise InvalidInput(
+                f"max_rows is {max_rows}; it must be 1 to {limits.rows:,}",
+                hint="page through the result_uri with read_result, or use LIMIT and OFFSET in the statement",
+            )
+        roomy = detailed or max_rows > limits.preview_rows
+        return {
+            "max_rows": max_rows,
+            "max_chars_out": limits.chars if roomy else limits.preview_chars,
+            "cell_chars": limits.detailed_cell_chars if detailed else limits.cell_chars,
+        }
+
+    def _on_event(self, event: Message) -> Message:
+        wanted = [
+            WantedTable(TableName(t["schema"], t["name"], t["unit"], t["at"]), t["local"], t["held"])
+            for t in event["tables"]
+        ]
+        try:
+            return {"tables": self._resolve(wanted)}
+        except LakehouseError as error:
+            return {"error": error.code, "message": error.message, "hint": error.hint}
+
+    def _start(self) -> Worker:
+        limits = self._limits.sql
+        scratch = self._scratch / f"sql-{secrets.token_hex(8)}"
+        return Worker("sql", worker_config(limits, scratch, self._data, str(self._results.folder)), scratch=scratch)
+
+
+def worker_config(limits: SqlLimits, scratch: Path, data: Sequence[str], results: str) -> Message:
+    """The configuration of one SQL worker (see `engine.start`)."""
+    return {
+        "readable": [*data, results],
+        "data": list(data),
+        "scratch": str(scratch),
+        "memory_bytes": limits.memory_bytes,
+        "address_space_bytes": limits.memory_bytes + limits.address_space_headroom_bytes,
+        "spill_bytes": limits.spill_bytes,
+        "file_bytes": max(limits.spill_bytes, limits.stored_result_bytes * 2),
+        "threads": limits.threads,
+    }

@@ -1,0 +1,125 @@
+"""Engine values as JSON: exact, within what JSON readers can hold, each column's SQL type beside.
+
+Rules: booleans, text, and numbers that every JSON reader holds exactly stay themselves; integers
+beyond 2^53-1 (I-JSON, RFC 7493 §2.2), DECIMAL and everything else (dates, times, intervals, blobs,
+bits, UUIDs, variants) are the engine's own text for the value, which casts back; NaN and the
+infinities are "NaN", "Infinity", "-Infinity"; lists and arrays are arrays, structs and maps objects.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from mcp_lakehouse.records import Json
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+    from duckdb.sqltypes import DuckDBPyType
+
+_EXACT = 2**53 - 1
+_INTEGERS = frozenset("tinyint smallint integer bigint utinyint usmallint uinteger ubigint".split())
+_PLAIN = _INTEGERS | {"boolean", "float", "double", "varchar"}
+_HUGE = frozenset(("hugeint", "uhugeint"))
+
+Convert = Callable[[object], Json]
+
+
+def wire_type(type_: DuckDBPyType) -> str:
+    """The SQL type to cast a value to before it leaves the engine; equal to its own where no cast is needed."""
+    kind = type_.id
+    if kind in _PLAIN:
+        return str(type_)
+    if kind == "list":
+        return f"{wire_type(_child(type_))}[]"
+    if kind == "array":
+        return f"{wire_type(_child(type_))}[]"
+    if kind == "struct":
+        fields = ", ".join(f"{quote(name)} {wire_type(field)}" for name, field in type_.children)
+        return f"STRUCT({fields})"
+    if kind == "map":
+        (_, key), (_, value) = type_.children
+        return f"MAP({wire_type(key)}, {wire_type(value)})"
+    return "VARCHAR"
+
+
+def converter(type_: DuckDBPyType) -> Convert:
+    """A function from a Python value of the wire type to JSON."""
+    kind = type_.id
+    if kind in _INTEGERS or kind in _HUGE:
+        return _integer
+    if kind in ("float", "double"):
+        return _number
+    if kind in ("list", "array"):
+        item = converter(_child(type_))
+        return lambda value: None if value is None else [item(each) for each in _sequence(value)]
+    if kind == "struct":
+        fields = {name: converter(field) for name, field in type_.children}
+        return lambda value: None if value is None else {k: fields[k](v) for k, v in _mapping(value).items()}
+    if kind == "map":
+        (_, _), (_, value_type) = type_.children
+        entry = converter(value_type)
+        return lambda value: None if value is None else {_key(k): entry(v) for k, v in _pairs(value)}
+    return _text
+
+
+def json_rows(con: duckdb.DuckDBPyConnection, table: pa.Table, types: Sequence[DuckDBPyType]) -> list[list[Json]]:
+    """The rows of an Arrow table (lossless conversion, columns in the order of `types`) as JSON values."""
+    wires = [wire_type(type_) for type_ in types]
+    if any(wire != str(type_) for wire, type_ in zip(wires, types, strict=True)):
+        # Positional names: a result may name two columns alike.
+        con.register("wire", table.rename_columns([f"c{i}" for i in range(len(types))]))
+        try:
+            casts = ", ".join(f"CAST(c{i} AS {wire}) AS c{i}" for i, wire in enumerate(wires))
+            table = con.sql(f"SELECT {casts} FROM wire").to_arrow_table()
+        finally:
+            con.unregister("wire")
+    columns = []
+    for type_, column in zip(types, table.columns, strict=True):
+        convert = converter(type_)
+        columns.append([convert(value) for value in column.to_pylist()])
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def quote(identifier: str) -> str:
+    """An SQL identifier in double quotes."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def _child(type_: DuckDBPyType) -> DuckDBPyType:
+    return next(child for name, child in type_.children if name == "child")
+
+
+def _integer(value: object) -> Json:
+    if value is None:
+        return None
+    number = int(str(value))
+    return number if -_EXACT <= number <= _EXACT else str(number)
+
+
+def _number(value: object) -> Json:
+    if not isinstance(value, float) or math.isfinite(value):
+        return value  # type: ignore[return-value]  # None, or a finite float
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _text(value: object) -> Json:
+    return value if value is None or isinstance(value, (bool, str)) else str(value)
+
+
+def _key(value: object) -> str:
+    return value if isinstance(value, str) else str(value)
+
+
+def _sequence(value: object) -> Sequence[object]:
+    return value  # type: ignore[return-value]  # Arrow lists come as Python lists
+
+
+def _mapping(value: object) -> dict[str, object]:
+    return value  # type: ignore[return-value]  # Arrow structs come as dicts
+
+
+def _pairs(value: object) -> Sequence[tuple[object, object]]:
+    return value  # type: ignore[return-value]  # Arrow maps come as lists of pairs
