@@ -35,7 +35,7 @@ class Worker:
 
     def __init__(self, role: str, config: Message, *, scratch: Path) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
-        self._scratch = scratch
+        self.scratch = scratch
         ours, theirs = socket.socketpair()
         # The worker ends itself when this pipe closes, so it cannot outlive a killed parent.
         lifeline_read, self._lifeline = os.pipe()
@@ -131,7 +131,7 @@ class Worker:
     def close(self) -> None:
         """Kill the process, give its descriptors back and remove its scratch folder."""
         self.kill()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        shutil.rmtree(self.scratch, ignore_errors=True)
         self._channel.close()
         with contextlib.suppress(OSError):
             os.close(self._lifeline)

@@ -1,0 +1,1 @@
+"""Names to datasets at a version; what the lake knows of itself."""

@@ -1,0 +1,201 @@
+"""The one authority on what datasets there are. Everything it says is read from the bucket's table logs.
+
+A dataset is a table under `tables/`; its name, description, key, kind and fate live in its own log,
+so a dataset is registered by the same atomic commit that creates it, and nothing has to be rebuilt
+when local state is deleted.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from mcp_lakehouse.errors import InvalidInput, NotFound
+from mcp_lakehouse.records import DatasetSummary, LineageEntry
+from mcp_lakehouse.store import Bucket
+from mcp_lakehouse.table import Commit, Snapshot, Table
+
+TABLES = "tables"
+KIND, KEY, TEXT, DROPPED_AT, EPOCH = (
+    f"lakehouse.{name}" for name in ("kind", "key", "text", "dropped_at", "epoch")
+)
+# A remote listing costs a round trip; other processes' new datasets are seen within this time.
+_LISTING_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A dataset at one version."""
+
+    name: str
+    table: Table
+    snapshot: Snapshot
+
+    @property
+    def kind(self) -> str:
+        """`table` or `documents`."""
+        return self.snapshot.properties.get(KIND) or "table"
+
+    @property
+    def key(self) -> list[str]:
+        """The key columns, empty where there is no key."""
+        return _names(self.snapshot.properties.get(KEY))
+
+    @property
+    def text(self) -> list[str]:
+        """The columns whose text is to be found by search."""
+        return _names(self.snapshot.properties.get(TEXT))
+
+    @property
+    def dropped(self) -> bool:
+        """Whether it was dropped (and can be restored)."""
+        return bool(self.snapshot.properties.get(DROPPED_AT))
+
+    @property
+    def epoch(self) -> int:
+        """The version of the last replacement: the same bytes may be loaded once in each epoch."""
+        return int(self.snapshot.properties.get(EPOCH) or 0)
+
+    def summary(self) -> DatasetSummary:
+        """Its line in `list_datasets`."""
+        return DatasetSummary(
+            name=self.name,
+            description=self.snapshot.description or "",
+            kind=self.kind,
+            rows=self.snapshot.rows,
+            columns=len(self.snapshot.columns),
+            version=self.snapshot.version,
+            updated_at=timestamp(self.snapshot.updated_at),
+            searchable=bool(self.text),
+        )
+
+    def lineage(self, limit: int) -> list[LineageEntry]:
+        """The newest loads first."""
+        entries = []
+        for commit in self.table.history(None):
+            if commit.info.get("source") and commit.version <= self.snapshot.version:
+                rows = int(commit.info.get("rows_added") or 0) + int(commit.info.get("rows_updated") or 0)
+                entries.append(LineageEntry(commit.info["source"], timestamp(commit.at), rows))
+            if len(entries) == limit or commit.version <= self.epoch:
+                break
+        return entries
+
+
+class Catalog:
+    """Datasets of one bucket."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+        self._lock = threading.Lock()
+        self._tables: dict[str, Table] = {}
+        self._listed: frozenset[str] = frozenset()
+        self._listed_at = float("-inf")
+
+    def table(self, name: str) -> Table:
+        """The table behind a name, whether or not it exists yet."""
+        with self._lock:
+            if name not in self._tables:
+                self._tables[name] = Table(self._bucket, f"{TABLES}/{folder_of(name)}")
+            return self._tables[name]
+
+    def find(self, name: str) -> Dataset | None:
+        """The dataset at its newest version, dropped ones too; `None` where there is none."""
+        name = name.lower()
+        table = self.table(name)
+        if table.head() is None:
+            return None
+        return Dataset(name, table, table.snapshot())
+
+    def get(self, name: str, *, version: int | None = None, at: datetime | None = None) -> Dataset:
+        """A dataset that is there. Raises `NotFound` with the closest names."""
+        found = self.find(name)
+        if found is None or found.dropped:
+            raise self.missing(name, dropped=found is not None)
+        if version is None and at is None:
+            return found
+        return Dataset(found.name, found.table, found.table.snapshot(version, at))
+
+    def all(self) -> list[Dataset]:
+        """Every dataset that is not dropped, by name."""
+        datasets = (self.find(name) for name in sorted(self.names()))
+        return [dataset for dataset in datasets if dataset is not None and not dataset.dropped]
+
+    def names(self) -> frozenset[str]:
+        """The names of all tables, dropped ones too."""
+        local = self._bucket.local_path("") is not None
+        if local or time.monotonic() - self._listed_at > _LISTING_SECONDS:
+            self._listed = frozenset(name_of(folder) for folder in self._bucket.folders(f"{TABLES}/"))
+            self._listed_at = time.monotonic()
+        return self._listed
+
+    def missing(self, name: str, *, dropped: bool = False) -> NotFound:
+        """The error for an unknown name, with what to do next."""
+        if dropped:
+            return NotFound(f"dataset {name!r} was dropped", hint=f"restore_dataset brings it back: dataset={name!r}")
+        known = [dataset.name for dataset in self.all()]
+        near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
+        if near:
+            hint = f"did you mean {', '.join(near)}? list_datasets shows all"
+        elif known:
+            more = ", …" if len(known) > _NAMES_SHOWN else ""
+            hint = f"there are: {', '.join(known[:_NAMES_SHOWN])}{more}"
+        else:
+            hint = "the lake is empty: load a file with ingest first"
+        return NotFound(f"there is no dataset {name[:100]!r}", hint=hint)
+
+    def page(self, match: str | None, limit: int, cursor: str | None) -> tuple[list[Dataset], str | None]:
+        """Datasets whose name or description holds `match`, after the one named by `cursor`."""
+        if not 1 <= limit <= _PAGE_LIMIT:
+            raise InvalidInput(f"limit is {limit}; it must be 1 to {_PAGE_LIMIT}", hint="page with cursor")
+        wanted = (match or "").lower()
+        found = [
+            dataset
+            for dataset in self.all()
+            if dataset.name > (cursor or "")
+            and (wanted in dataset.name or wanted in (dataset.snapshot.description or "").lower())
+        ]
+        return found[:limit], found[limit - 1].name if len(found) > limit else None
+
+
+_NAMES_SHOWN = 20
+_PAGE_LIMIT = 1_000
+
+
+def timestamp(moment: datetime) -> str:
+    """ISO 8601 in UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def folder_of(name: str) -> str:
+    """The bucket folder of a dataset name: itself where it is plain, else its UTF-8 bytes in hexadecimal."""
+    return name if name.isascii() else f"u-{name.encode().hex()}"
+
+
+def name_of(folder: str) -> str:
+    """The dataset name of a bucket folder."""
+    return bytes.fromhex(folder.removeprefix("u-")).decode() if folder.startswith("u-") else folder
+
+
+def properties_for(*, kind: str, key: Sequence[str], text: Sequence[str], epoch: int) -> dict[str, str]:
+    """The table properties of a dataset that is there."""
+    return {
+        KIND: kind,
+        KEY: json.dumps(list(key), ensure_ascii=False) if key else "",
+        TEXT: json.dumps(list(text), ensure_ascii=False) if text else "",
+        EPOCH: str(epoch),
+        DROPPED_AT: "",
+    }
+
+
+def changes(history: Sequence[Commit]) -> list[Mapping[str, str]]:
+    """The commit information of the commits that changed data, newest first."""
+    return [commit.info for commit in history if commit.info.get("operation") in ("append", "replace", "upsert", "restore")]
+
+
+def _names(value: str | None) -> list[str]:
+    return list(json.loads(value)) if value else []

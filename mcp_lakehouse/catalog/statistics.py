@@ -1,0 +1,94 @@
+"""Measured summaries of columns, by one statement over a version, kept while that version is current."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from mcp_lakehouse.catalog.catalog import Dataset, folder_of
+from mcp_lakehouse.errors import LimitExceeded, StatementFailed, WorkerDied
+from mcp_lakehouse.records import ColumnStatistics, Json
+from mcp_lakehouse.sql.values import quote
+
+# Statements are generated for so many columns at a time: each has four aggregates.
+_COLUMNS_AT_ONCE = 50
+_SIMPLE_PREFIXES = ("STRUCT", "MAP", "UNION")
+# Runs a statement and returns its first row.
+FirstRow = Callable[[str], list[Json]]
+
+
+class Statistics:
+    """Per column: nulls, distinct (HyperLogLog estimate), min and max."""
+
+    def __init__(self, folder: Path, first_row: FirstRow) -> None:
+        self._folder = folder
+        self._first_row = first_row
+        self._lock = threading.Lock()
+
+    def of(self, dataset: Dataset, max_columns: int) -> list[ColumnStatistics]:
+        """The statistics of the first `max_columns` columns; plain columns where measuring takes too long."""
+        columns = dataset.snapshot.columns[:max_columns]
+        with self._lock:
+            measured = self._read(dataset, len(columns))
+            if measured is None:
+                measured = self._measure(dataset, [(column.name, column.type) for column in columns])
+                self._write(dataset, measured)
+        return [
+            ColumnStatistics(column.name, column.type, column.nullable, *values, column.description)
+            for column, values in zip(columns, measured, strict=True)
+        ]
+
+    def _measure(self, dataset: Dataset, columns: list[tuple[str, str]]) -> list[list[Json]]:
+        measured: list[list[Json]] = []
+        for start in range(0, len(columns), _COLUMNS_AT_ONCE):
+            part = columns[start : start + _COLUMNS_AT_ONCE]
+            selected = ", ".join(_aggregates(name, type_) for name, type_ in part)
+            try:
+                row = self._first_row(
+                    f"SELECT {selected} FROM {quote(dataset.name)} AT (VERSION => {dataset.snapshot.version})"
+                )
+            except (LimitExceeded, StatementFailed, WorkerDied):
+                # A summary must not fail the description it belongs to.
+                row = [None] * 4 * len(part)
+            # Order of ColumnStatistics: distinct, min, max, nulls.
+            measured.extend(row[index : index + 4] for index in range(0, len(row), 4))
+        return measured
+
+    def _path(self, dataset: Dataset, count: int) -> Path:
+        return self._folder / f"{folder_of(dataset.name)}.v{dataset.snapshot.version}.{count}.json"
+
+    def _read(self, dataset: Dataset, count: int) -> list[list[Json]] | None:
+        try:
+            stored = json.loads(self._path(dataset, count).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        expected = dataset.snapshot.updated_at.isoformat()
+        return stored["columns"] if stored.get("updated_at") == expected else None
+
+    def _write(self, dataset: Dataset, measured: list[list[Json]]) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            for old in self._folder.glob(f"{folder_of(dataset.name)}.v*.json"):
+                old.unlink(missing_ok=True)
+            stored = {"updated_at": dataset.snapshot.updated_at.isoformat(), "columns": measured}
+            self._path(dataset, len(measured)).write_text(json.dumps(stored), encoding="utf-8")
+        except OSError:
+            # Disposable: measured again next time.
+            return
+
+
+def _aggregates(name: str, type_: str) -> str:
+    column = quote(name)
+    nulls = f"count(*) - count({column})"
+    if type_.startswith(_SIMPLE_PREFIXES) or type_.endswith("]"):
+        return f"NULL, NULL, NULL, {nulls}"
+    if type_ == "BLOB":
+        return f"approx_count_distinct({column}), NULL, NULL, {nulls}"
+    shown = f"left({{0}}({column}), {_TEXT_SHOWN})" if type_ == "VARCHAR" else f"{{0}}({column})"
+    return f"approx_count_distinct({column}), {shown.format('min')}, {shown.format('max')}, {nulls}"
+
+
+# Enough of a text to recognise it.
+_TEXT_SHOWN = 60

@@ -1,0 +1,148 @@
+"""Schema `system`: what the lake knows of itself, as datasets that `sql` reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mcp_lakehouse.catalog.catalog import Catalog, Dataset, timestamp
+from mcp_lakehouse.errors import NotFound
+from mcp_lakehouse.records import Json
+from mcp_lakehouse.store import Bucket
+from mcp_lakehouse.table import Table, TableColumn
+
+_TEXT, _COUNT, _TIME = "VARCHAR", "BIGINT", "TIMESTAMP WITH TIME ZONE"
+Columns = Sequence[tuple[str, str]]
+Rows = list[list[Json]]
+
+DATASETS: Columns = (
+    ("name", _TEXT), ("description", _TEXT), ("kind", _TEXT), ("rows", _COUNT), ("columns", _COUNT),
+    ("version", _COUNT), ("updated_at", _TIME), ("searchable", "BOOLEAN"), ("key", _TEXT), ("files", _COUNT),
+    ("bytes", _COUNT),
+)  # fmt: skip
+COLUMNS: Columns = (
+    ("dataset", _TEXT), ("name", _TEXT), ("position", _COUNT), ("type", _TEXT), ("nullable", "BOOLEAN"),
+)  # fmt: skip
+VERSIONS: Columns = (
+    ("dataset", _TEXT), ("version", _COUNT), ("at", _TIME), ("operation", _TEXT), ("source", _TEXT),
+    ("rows_added", _COUNT), ("rows_updated", _COUNT), ("rows_rejected", _COUNT), ("who", _TEXT), ("trace_id", _TEXT),
+)  # fmt: skip
+OPERATIONS: Columns = (
+    ("at", _TIME), ("who", _TEXT), ("operation", _TEXT), ("dataset", _TEXT), ("from_version", _COUNT),
+    ("to_version", _COUNT), ("source", _TEXT), ("rows_added", _COUNT), ("rows_updated", _COUNT),
+    ("rows_rejected", _COUNT), ("trace_id", _TEXT),
+)  # fmt: skip
+ERRORS: Columns = (
+    ("time", _TIME), ("code", _TEXT), ("operation", _TEXT), ("dataset", _TEXT), ("message", _TEXT), ("hint", _TEXT),
+    ("who", _TEXT), ("trace_id", _TEXT),
+)  # fmt: skip
+SPANS: Columns = (
+    ("trace_id", _TEXT), ("span_id", _TEXT), ("parent_id", _TEXT), ("name", _TEXT), ("kind", _TEXT), ("start", _TIME),
+    ("end", _TIME), ("duration_ms", "DOUBLE"), ("status", _TEXT), ("attributes", _TEXT),
+)  # fmt: skip
+REJECTS: Columns = (
+    ("load", _TEXT), ("dataset", _TEXT), ("source", _TEXT), ("line", _COUNT), ("column", _TEXT), ("reason", _TEXT),
+    ("text", _TEXT), ("at", _TIME),
+)  # fmt: skip
+
+# Records that come in one by one are tables of their own; the others are read from the logs.
+JOURNALS = {"errors": ERRORS, "spans": SPANS, "rejects": REJECTS}
+
+
+@dataclass(frozen=True, slots=True)
+class SystemRows:
+    """A system dataset as rows; `token` changes when they do."""
+
+    columns: Columns
+    rows: Rows
+    token: str
+
+
+class System:
+    """Makes the rows of the system datasets from the catalog."""
+
+    def __init__(self, catalog: Catalog, bucket: Bucket) -> None:
+        self._catalog = catalog
+        self._journals = {name: Table(bucket, f"system/{name}") for name in JOURNALS}
+        self._derived: dict[str, tuple[Columns, Callable[[list[Dataset]], Rows]]] = {
+            "datasets": (DATASETS, _datasets),
+            "columns": (COLUMNS, _columns),
+            "versions": (VERSIONS, _versions),
+            "operations": (OPERATIONS, _operations),
+        }
+
+    def journal(self, name: str) -> Table | None:
+        """The table of a system dataset that is written record by record, else `None`."""
+        return self._journals.get(name)
+
+    def rows(self, name: str) -> SystemRows:
+        """A derived system dataset (or a journal nothing was written to yet)."""
+        if name in JOURNALS:
+            return SystemRows(JOURNALS[name], [], "empty")
+        if name not in self._derived:
+            known = ", ".join(f"system.{each}" for each in sorted((*self._derived, *JOURNALS)))
+            raise NotFound(f"there is no dataset system.{name}", hint=f"there are: {known}")
+        columns, make = self._derived[name]
+        # History outlives a drop; the list of datasets does not show dropped ones.
+        whole = name in ("versions", "operations")
+        found = (self._catalog.find(each) for each in sorted(self._catalog.names()))
+        datasets = [dataset for dataset in found if dataset is not None and (whole or not dataset.dropped)]
+        state = json.dumps([[dataset.name, dataset.snapshot.version] for dataset in datasets])
+        return SystemRows(columns, make(datasets), hashlib.sha256(state.encode()).hexdigest())
+
+
+def journal_columns(name: str) -> list[TableColumn]:
+    """The table columns of a journal."""
+    return [TableColumn(column, type_, True, None) for column, type_ in JOURNALS[name]]
+
+
+def _datasets(datasets: list[Dataset]) -> Rows:
+    rows: Rows = []
+    for dataset in datasets:
+        summary, files = dataset.summary(), dataset.snapshot.files
+        rows.append(
+            [
+                summary.name, summary.description, summary.kind, summary.rows, summary.columns, summary.version,
+                summary.updated_at, summary.searchable, ", ".join(dataset.key) or None, len(files),
+                sum(file.bytes for file in files),
+            ]
+        )  # fmt: skip
+    return rows
+
+
+def _columns(datasets: list[Dataset]) -> Rows:
+    return [
+        [dataset.name, column.name, position, column.type, column.nullable]
+        for dataset in datasets
+        for position, column in enumerate(dataset.snapshot.columns, 1)
+    ]
+
+
+def _versions(datasets: list[Dataset]) -> Rows:
+    rows: Rows = []
+    for dataset in datasets:
+        for commit in dataset.table.history(None):
+            info = commit.info
+            rows.append(
+                [
+                    dataset.name, commit.version, timestamp(commit.at), info.get("operation") or commit.operation,
+                    info.get("source"), _count(info.get("rows_added")), _count(info.get("rows_updated")),
+                    _count(info.get("rows_rejected")), info.get("who"), info.get("trace_id"),
+                ]
+            )  # fmt: skip
+    return rows
+
+
+def _operations(datasets: list[Dataset]) -> Rows:
+    rows: Rows = []
+    for row in _versions(datasets):
+        dataset, version, at, operation, source, added, updated, rejected, who, trace_id = row
+        before = version - 1 if isinstance(version, int) and version > 0 else None
+        rows.append([at, who, operation, dataset, before, version, source, added, updated, rejected, trace_id])
+    return sorted(rows, key=lambda row: str(row[0]), reverse=True)
+
+
+def _count(value: str | None) -> int | None:
+    return int(value) if value not in (None, "") else None

@@ -1,0 +1,445 @@
+"""From a source to a committed version: resolve, fingerprint, read in a worker, commit, report.
+
+Nothing of a load is visible before its one commit. A load that is cancelled, killed or refused
+leaves staged files in its worker's scratch folder, which goes with the worker.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mcp_lakehouse.cancel import CancelToken
+from mcp_lakehouse.catalog.catalog import Catalog, Dataset, changes, properties_for
+from mcp_lakehouse.errors import Conflict, InvalidInput
+from mcp_lakehouse.ingest.sources import InlineText, SourceFile, check_name, dataset_name, fingerprint, resolve
+from mcp_lakehouse.ingest.types import merge_columns
+from mcp_lakehouse.limits import IngestLimits
+from mcp_lakehouse.records import InferredColumn, IngestReport
+from mcp_lakehouse.table import DataFile, StagedFile, TableColumn
+from mcp_lakehouse.worker.channel import Message
+from mcp_lakehouse.worker.process import Worker
+
+# done, total (0 where unknown), what is going on.
+Progress = Callable[[float, float, str], None]
+MODES = ("append", "replace", "upsert")
+REJECTS_PREFIX = "lakehouse://rejects/"
+_BACKOFF_SECONDS = (0.01, 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the caller asked for. `who` and `trace_id` go into the version's record."""
+
+    source: str | Sequence[str] | InlineText
+    dataset: str | None = None
+    mode: str = "append"
+    key: Sequence[str] | None = None
+    text: Sequence[str] | None = None
+    description: str | None = None
+    who: str = ""
+    trace_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """What the worker staged."""
+
+    columns: list[list[str]]
+    files: list[StagedFile]
+    rows: int
+    updated: int
+    rejected: int
+    rejects: Path | None
+    kind: str
+    notes: list[str]
+    # Upserts only: the files of the base version that are rewritten.
+    removed: list[str]
+
+
+class Loader:
+    """Loads sources into datasets of one catalog."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        limits: IngestLimits,
+        *,
+        lend: Callable[[CancelToken], AbstractContextManager[Worker]],
+        keep_rejects: Callable[[list[dict[str, object]]], None],
+        local_file: Callable[[DataFile], Path],
+        allowed_roots: Sequence[Path],
+        scratch: Path,
+    ) -> None:
+        self._catalog = catalog
+        self._limits = limits
+        self._lend = lend
+        self._keep_rejects = keep_rejects
+        self._local_file = local_file
+        self._allowed_roots = allowed_roots
+        self._scratch = scratch
+
+    def load(self, request: Request, *, progress: Progress, cancel: CancelToken) -> IngestReport:
+        """Load a source and return what came of it. Raises `LakehouseError`; then nothing was changed."""
+        if request.mode not in MODES:
+            raise InvalidInput(f"mode is {request.mode!r}", hint=f"modes: {', '.join(MODES)}")
+        files = resolve(
+            request.source, allowed_roots=self._allowed_roots, limits=self._limits, scratch=self._scratch
+        )
+        name = check_name(request.dataset) if request.dataset else dataset_name(files, request.source)
+        contents = self._fingerprints(files, progress, cancel)
+        base = self._catalog.find(name)
+        present = base if base is not None and not base.dropped else None
+        fresh = self._fresh(present, request, contents)
+        if not fresh and present is not None:
+            return _unchanged(present, self._describe_only(present, request))
+        with self._lend(cancel) as worker:
+            loaded = self._read(worker, fresh, present, request, progress, cancel)
+            return self._commit(name, loaded, request, contents, [contents[file] for file in fresh], worker, cancel)
+
+    # Idempotence ------------------------------------------------------------------------------
+
+    def _fingerprints(
+        self, files: Sequence[SourceFile], progress: Progress, cancel: CancelToken
+    ) -> dict[SourceFile, str]:
+        total = float(sum(file.bytes for file in files))
+        done = 0
+        contents: dict[SourceFile, str] = {}
+        for file in files:
+            start = done
+
+            def report(position: int, start: int = start) -> None:
+                progress(start + position, total, "checking")
+
+            contents[file] = fingerprint(file, cancel=cancel, progress=report)
+            done += file.bytes
+        return contents
+
+    def _fresh(
+        self, present: Dataset | None, request: Request, contents: Mapping[SourceFile, str]
+    ) -> list[SourceFile]:
+        """The files that are not in the dataset yet; each content once, however often it is named."""
+        distinct = list({content: file for file, content in reversed(contents.items())}.values())[::-1]
+        if present is None:
+            return distinct
+        if request.mode != "append":
+            last = next(iter(changes(present.table.history(_RECENT))), None)
+            same = last is not None and last.get("operation") == request.mode
+            return [] if same and last.get("content") == _combined(contents.values()) else distinct
+        known = present.table.transaction_version
+        return [file for file in distinct if known(_transaction(present.epoch, contents[file])) is None]
+
+    def _describe_only(self, present: Dataset, request: Request) -> int:
+        """The same bytes again may still bring a new description; returns the version."""
+        if request.description is not None and request.description != (present.snapshot.description or ""):
+            return present.table.set_properties(
+                description=request.description,
+                properties={},
+                info={"operation": "describe", "who": request.who, "trace_id": request.trace_id or ""},
+            )
+        return present.snapshot.version
+
+    # Reading ----------------------------------------------------------------------------------
+
+    def _read(
+        self,
+        worker: Worker,
+        files: Sequence[SourceFile],
+        present: Dataset | None,
+        request: Request,
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> _Loaded:
+        existing = _columns_of(present) if present is not None and request.mode != "replace" else None
+        answer = self._call(
+            worker,
+            {
+                "op": "load",
+                "files": [
+                    {"path": str(f.path), "name": f.name, "format": f.format, "sheet": f.sheet} for f in files
+                ],
+                "columns": existing,
+                "columns_limit": self._limits.columns,
+            },
+            progress,
+            cancel,
+        )
+        loaded = _loaded(answer)
+        if present is not None and request.mode == "append" and present.kind != loaded.kind:
+            raise InvalidInput(
+                f"{present.name!r} holds {present.kind}, the source is {loaded.kind}",
+                hint="give another dataset name, or mode='replace'",
+            )
+        if request.mode == "upsert":
+            return self._upsert(worker, loaded, present, request, progress, cancel)
+        return loaded
+
+    def _upsert(
+        self,
+        worker: Worker,
+        loaded: _Loaded,
+        present: Dataset | None,
+        request: Request,
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> _Loaded:
+        key = _known_columns(list(request.key or (present.key if present else [])), loaded.columns, "key")
+        if not key:
+            raise InvalidInput("mode='upsert' needs a key", hint="give key=[columns that identify a row]")
+        base = present.snapshot.files if present else ()
+        local = {str(self._local_file(file)): file for file in base}
+        answer = self._call(
+            worker,
+            {
+                "op": "rewrite",
+                "existing": list(local),
+                "incoming": [str(file.path) for file in loaded.files],
+                "key": key,
+                "columns": loaded.columns,
+            },
+            progress,
+            cancel,
+        )
+        replaced = answer["replaced"]
+        kept = [_staged(each["file"]) for each in replaced if each["file"] is not None]
+        return _Loaded(
+            columns=loaded.columns,
+            files=[*kept, *(_staged(file) for file in answer["incoming"])],
+            rows=answer["inserted"],
+            updated=answer["updated"],
+            rejected=loaded.rejected + answer["rejected"],
+            rejects=_joined(loaded.rejects, answer["rejects"]),
+            kind=loaded.kind,
+            notes=[*loaded.notes, *answer.get("notes", [])],
+            removed=[local[each["path"]].key for each in replaced],
+        )
+
+    def _call(self, worker: Worker, request: Message, progress: Progress, cancel: CancelToken) -> Message:
+        limits = self._limits
+
+        def on_event(event: Message) -> None:
+            progress(event.get("done", 0), event.get("total", 0), event.get("message", ""))
+
+        staging = worker.scratch / secrets.token_hex(8)
+        staging.mkdir()
+        budget = {
+            "staging": str(staging),
+            "row_group_rows": limits.row_group_rows,
+            "file_bytes": limits.file_bytes,
+            "rejects_kept": limits.rejects_kept,
+        }
+        return worker.call(
+            request | budget,
+            timeout_seconds=limits.timeout_seconds,
+            cancel=cancel,
+            on_event=on_event,
+            on_timeout="the load",
+        )
+
+    # Committing -------------------------------------------------------------------------------
+
+    def _commit(
+        self,
+        name: str,
+        loaded: _Loaded,
+        request: Request,
+        contents: Mapping[SourceFile, str],
+        fresh: Sequence[str],
+        worker: Worker,
+        cancel: CancelToken,
+    ) -> IngestReport:
+        load = secrets.token_hex(8)
+        if loaded.rejects is not None:
+            self._keep_rejects(_reject_records(loaded.rejects, load, name))
+        info = {
+            "operation": request.mode,
+            "load": load,
+            "source": _source_text(contents),
+            "content": _combined(contents.values()),
+            "rows_added": str(loaded.rows),
+            "rows_updated": str(loaded.updated),
+            "rows_rejected": str(loaded.rejected),
+            "who": request.who,
+            "trace_id": request.trace_id or "",
+        }
+        for attempt in range(self._limits.commit_attempts):
+            cancel.check()
+            try:
+                version = self._commit_once(name, loaded, request, fresh, info)
+                break
+            except Conflict:
+                if attempt + 1 == self._limits.commit_attempts:
+                    raise
+                low, high = _BACKOFF_SECONDS
+                time.sleep(random.uniform(low, min(high, low * 2 ** (attempt + 1))))
+                if request.mode == "upsert":
+                    # What the rewrite read has changed: read it again, over the new base.
+                    base = self._catalog.find(name)
+                    loaded = self._read(worker, [*contents], base, request, lambda *_: None, cancel)
+        if version is None:
+            present = self._catalog.get(name)
+            return _unchanged(present, present.snapshot.version)
+        return IngestReport(
+            dataset=name,
+            version=version,
+            rows_added=loaded.rows,
+            rows_updated=loaded.updated,
+            rows_rejected=loaded.rejected,
+            unchanged=False,
+            inferred=[InferredColumn(column, type_) for column, type_ in loaded.columns],
+            rejects_uri=REJECTS_PREFIX + load if loaded.rejects is not None else None,
+            notes=loaded.notes,
+        )
+
+    def _commit_once(
+        self, name: str, loaded: _Loaded, request: Request, fresh: Sequence[str], info: Mapping[str, str]
+    ) -> int | None:
+        """One attempt against the newest version; `None` when another writer has loaded the same bytes."""
+        base = self._catalog.find(name)
+        present = base if base is not None and not base.dropped else None
+        table = self._catalog.table(name)
+        key = _known_columns(list(request.key or (present.key if present else [])), loaded.columns, "key")
+        text = _known_columns(list(request.text or (present.text if present else [])), loaded.columns, "text")
+        if loaded.kind == "documents" and not text:
+            text = ["text"]
+        at_version = base.snapshot.version if base is not None else None
+        next_version = 0 if at_version is None else at_version + 1
+        if present is None or request.mode == "replace":
+            properties = properties_for(kind=loaded.kind, key=key, text=text, epoch=next_version)
+            transactions = {_transaction(next_version, content): 1 for content in fresh}
+            commit = table.create_or_append if base is None else table.replace
+            return commit(
+                [TableColumn(column, type_, True, None) for column, type_ in loaded.columns],
+                loaded.files,
+                transactions=transactions,
+                info=info,
+                description=request.description if request.description is not None else _description(present),
+                properties=properties,
+                at_version=at_version,
+            )
+        transactions = {_transaction(present.epoch, content): 1 for content in fresh}
+        if request.mode == "append" and any(table.transaction_version(each) is not None for each in transactions):
+            return None
+        columns = _merged(present, loaded.columns)
+        properties = properties_for(kind=present.kind, key=key, text=text, epoch=present.epoch)
+        changed = {name: value for name, value in properties.items() if present.snapshot.properties.get(name, "") != value}
+        if loaded.removed or request.mode == "upsert":
+            return table.rewrite(
+                loaded.removed,
+                loaded.files,
+                at_version=present.snapshot.version,
+                info=info,
+                transactions={},
+                columns=columns,
+                properties=changed,
+                description=request.description,
+            )
+        # A plain append fits any base; one that changes the schema or a property fits only this one.
+        plain = not changed and request.description is None and columns == list(present.snapshot.columns)
+        return table.create_or_append(
+            columns,
+            loaded.files,
+            transactions=transactions,
+            info=info,
+            description=request.description,
+            properties=changed,
+            at_version=None if plain else present.snapshot.version,
+        )
+
+
+# Commits looked through for the last change of data; property changes lie between.
+_RECENT = 50
+
+
+def _unchanged(present: Dataset, version: int) -> IngestReport:
+    return IngestReport(
+        dataset=present.name,
+        version=version,
+        rows_added=0,
+        rows_updated=0,
+        rows_rejected=0,
+        unchanged=True,
+        inferred=[InferredColumn(column.name, column.type) for column in present.snapshot.columns],
+        notes=["these bytes are in the dataset already; nothing was written"],
+    )
+
+
+def _transaction(epoch: int, content: str) -> str:
+    return f"ingest:{epoch}:{content}"
+
+
+def _combined(contents: Sequence[str] | object) -> str:
+    return hashlib.sha256("\n".join(contents).encode()).hexdigest()  # type: ignore[arg-type]
+
+
+def _columns_of(dataset: Dataset) -> list[list[str]]:
+    return [[column.name, column.type] for column in dataset.snapshot.columns]
+
+
+def _merged(present: Dataset, columns: Sequence[Sequence[str]]) -> list[TableColumn]:
+    known = {column.name: column for column in present.snapshot.columns}
+    merged = merge_columns([(c.name, c.type) for c in present.snapshot.columns], [(n, t) for n, t in columns])
+    return [
+        TableColumn(name, type_, True, known[name].description if name in known else None) for name, type_ in merged
+    ]
+
+
+def _description(present: Dataset | None) -> str | None:
+    return present.snapshot.description if present else None
+
+
+def _known_columns(wanted: Sequence[str], columns: Sequence[Sequence[str]], what: str) -> list[str]:
+    spelled = {name.lower(): name for name, _ in columns}
+    missing = [name for name in wanted if name.lower() not in spelled]
+    if missing:
+        raise InvalidInput(
+            f"{what} names {', '.join(map(repr, missing))}, which the source does not have",
+            hint=f"its columns: {', '.join(name for name, _ in columns[:50])}",
+        )
+    return [spelled[name.lower()] for name in wanted]
+
+
+def _staged(file: Message) -> StagedFile:
+    return StagedFile(Path(file["path"]), file["bytes"], file["rows"], file["statistics"])
+
+
+def _loaded(answer: Message) -> _Loaded:
+    return _Loaded(
+        columns=answer["columns"],
+        files=[_staged(file) for file in answer["files"]],
+        rows=answer["rows"],
+        updated=0,
+        rejected=answer["rejected"],
+        rejects=Path(answer["rejects"]) if answer["rejects"] else None,
+        kind=answer["kind"],
+        notes=answer["notes"],
+        removed=[],
+    )
+
+
+def _joined(first: Path | None, second: str | None) -> Path | None:
+    if first is None or second is None:
+        return first or (Path(second) if second else None)
+    with first.open("ab") as target:
+        target.write(Path(second).read_bytes())
+    return first
+
+
+def _reject_records(path: Path, load: str, dataset: str) -> list[dict[str, object]]:
+    now = datetime.now(UTC).isoformat()
+    with path.open(encoding="utf-8") as lines:
+        return [{"load": load, "dataset": dataset, "at": now, **json.loads(line)} for line in lines]
+
+
+def _source_text(contents: Mapping[SourceFile, str]) -> str:
+    names = [file.name for file in contents]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

@@ -1,0 +1,455 @@
+"""The lake: opens and closes everything, one method for each verb. Synchronous; safe for several threads."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import hashlib
+import json
+import os
+import secrets
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from mcp_lakehouse import trace
+from mcp_lakehouse.cancel import CancelToken
+from mcp_lakehouse.catalog.catalog import DROPPED_AT, TABLES, Catalog, Dataset, timestamp
+from mcp_lakehouse.catalog.statistics import Statistics
+from mcp_lakehouse.catalog.system import JOURNALS, System, journal_columns
+from mcp_lakehouse.errors import InvalidInput, LakehouseError, NotAllowed, NotFound, UnsupportedLake
+from mcp_lakehouse.ingest.load import REJECTS_PREFIX, Loader, Progress, Request
+from mcp_lakehouse.ingest.sources import InlineText
+from mcp_lakehouse.journal import Journal
+from mcp_lakehouse.records import (
+    DatasetDescription,
+    DatasetList,
+    DropReport,
+    IngestReport,
+    Json,
+    QueryResult,
+    RestoreReport,
+)
+from mcp_lakehouse.settings import Settings, read_settings
+from mcp_lakehouse.sql.results import Results
+from mcp_lakehouse.sql.runner import Runner, WantedTable
+from mcp_lakehouse.store import Bucket, LocalCopies, open_bucket
+from mcp_lakehouse.table import DataFile, StagedFile, Table
+from mcp_lakehouse.worker.channel import Message
+from mcp_lakehouse.worker.pool import Pool
+from mcp_lakehouse.worker.process import Worker
+
+FORMAT = 1
+_MARKER = "_lakehouse.json"
+_DESCRIBED_COLUMNS = 200
+_LINEAGE_ENTRIES = 5
+_STATISTICS_SECONDS = 15.0
+
+
+def _silent(_done: float, _total: float, _message: str) -> None:
+    return
+
+
+class Lakehouse:
+    """An opened lake. Use `Lakehouse.open`, as a context manager."""
+
+    def __init__(self, bucket: Bucket, settings: Settings, *, cache: Path) -> None:
+        self.settings = settings
+        self.bucket = bucket
+        self.read_only = settings.flag("read_only")
+        self._limits = settings.limits
+        self._scratch = cache / "scratch"
+        self.catalog = Catalog(bucket)
+        self.system = System(self.catalog, bucket)
+        self.results = Results(cache / "results", self._limits.result)
+        self._copies = LocalCopies(bucket, cache / "objects")
+        data = [path for path in (bucket.local_path("tables"), bucket.local_path("system")) if path is not None]
+        for folder in data:
+            with contextlib.suppress(OSError):
+                folder.mkdir(parents=True, exist_ok=True)
+        self._data = data or [cache / "objects"]
+        self._runner = Runner(self._resolve, self.results, self._limits, scratch=self._scratch, data=self._data)
+        self._statistics = Statistics(cache / "statistics", self._first_row)
+        self._loaders = Pool(self._start_loader, size=2, what="ingest")
+        self._loader = Loader(
+            self.catalog,
+            self._limits.ingest,
+            lend=lambda cancel: self._loaders.lend(timeout_seconds=self._limits.ingest.timeout_seconds, cancel=cancel),
+            keep_rejects=lambda records: self._append_journal("rejects", records),
+            local_file=self._copies.path,
+            allowed_roots=settings.allowed_roots,
+            scratch=self._scratch / f"sources-{secrets.token_hex(8)}",
+        )
+        self._journal = Journal(self._append_journal)
+        self._journal_lock = threading.Lock()
+
+    @classmethod
+    def open(
+        cls,
+        path_or_url: str | os.PathLike[str] | None = None,
+        *,
+        settings: Settings | None = None,
+        read_only: bool | None = None,
+        allow: Sequence[str | os.PathLike[str]] | None = None,
+    ) -> Self:
+        """Open a lake, made if there is none yet.
+
+        `path_or_url` is a folder or `s3://bucket/prefix`; the default is that of the settings. `allow`
+        names folders that `ingest` may read from (default: the working directory).
+        Raises `UnsupportedLake` for a lake of a newer version, `StorageFailed` when it cannot be reached.
+        """
+        if settings is None:
+            flags: dict[str, str | None] = {
+                "lake": os.fspath(path_or_url) if path_or_url is not None else None,
+                "read_only": None if read_only is None else str(read_only).lower(),
+                "allow": None if allow is None else os.pathsep.join(os.fspath(each) for each in allow),
+            }
+            settings = read_settings(flags)
+        bucket = open_bucket(settings.lake, os.environ)
+        _check_marker(bucket, read_only=settings.flag("read_only"))
+        return cls(bucket, settings, cache=_cache_folder(bucket, settings))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop all work, write what is still buffered, remove scratch files."""
+        self._journal.close()
+        self._runner.close()
+        self._loaders.close()
+
+    def warm(self) -> None:
+        """Get ready for the first statement, in the background."""
+        self._runner.warm()
+
+    def confinement(self) -> Message:
+        """What the kernel adds to the lock of a SQL worker here."""
+        return self._runner.confinement()
+
+    @property
+    def journal(self) -> Journal:
+        """Where errors and spans go."""
+        return self._journal
+
+    # Reading ----------------------------------------------------------------------------------
+
+    def list_datasets(self, match: str | None = None, limit: int = 50, cursor: str | None = None) -> DatasetList:
+        """A page of datasets by name; `match` is looked for in names and descriptions."""
+        with self._recording("list_datasets", None):
+            datasets, following = self.catalog.page(match, limit, cursor)
+            return DatasetList([dataset.summary() for dataset in datasets], following)
+
+    def describe_dataset(self, dataset: str, sample_rows: int = 3) -> DatasetDescription:
+        """Columns with statistics, sample rows and lineage of a dataset's newest version."""
+        with self._recording("describe_dataset", dataset):
+            if not 0 <= sample_rows <= self._limits.result.preview_rows:
+                raise InvalidInput(
+                    f"sample_rows is {sample_rows}; it must be 0 to {self._limits.result.preview_rows}",
+                    hint="use sql to see more rows",
+                )
+            found = self.catalog.get(dataset)
+            sample = self._sample(found, sample_rows) if sample_rows else None
+            return DatasetDescription(
+                name=found.name,
+                description=found.snapshot.description or "",
+                kind=found.kind,
+                version=found.snapshot.version,
+                rows=found.snapshot.rows,
+                columns=self._statistics.of(found, _DESCRIBED_COLUMNS),
+                sample=sample.rows if sample else [],
+                lineage=found.lineage(_LINEAGE_ENTRIES),
+                truncated=len(found.snapshot.columns) > _DESCRIBED_COLUMNS,
+                key=found.key or None,
+            )
+
+    def sql(
+        self,
+        statement: str,
+        params: Json = None,
+        max_rows: int = 100,
+        *,
+        detailed: bool = False,
+        cancel: CancelToken | None = None,
+    ) -> QueryResult:
+        """Run one read-only statement over the datasets; the whole result stays readable by its URI.
+
+        Raises `StatementRefused`, `StatementFailed`, `NotFound`, `LimitExceeded`, `Cancelled`.
+        """
+        with self._recording("sql", None):
+            result, _ = self._runner.run(statement, params, max_rows=max_rows, detailed=detailed, cancel=cancel)
+            return replace(result, trace_id=trace.current_trace_id()) if detailed else result
+
+    def read_result(
+        self, result_uri: str, offset: int = 0, max_rows: int = 100, *, cancel: CancelToken | None = None
+    ) -> QueryResult:
+        """Rows [offset, offset + max_rows) of an earlier result, or of the rows a load rejected."""
+        with self._recording("read_result", None):
+            if result_uri.startswith(REJECTS_PREFIX):
+                return self._rejects(result_uri.removeprefix(REJECTS_PREFIX), offset, max_rows, cancel)
+            return self._runner.page(self.results.find(result_uri), offset=offset, max_rows=max_rows, cancel=cancel)
+
+    # Writing ----------------------------------------------------------------------------------
+
+    def ingest(
+        self,
+        source: str | os.PathLike[str] | Sequence[str] | Mapping[str, str],
+        dataset: str | None = None,
+        mode: str = "append",
+        key: Sequence[str] | None = None,
+        text: Sequence[str] | None = None,
+        description: str | None = None,
+        *,
+        who: str | None = None,
+        progress: Progress = _silent,
+        cancel: CancelToken | None = None,
+    ) -> IngestReport:
+        """Load files (path, folder, glob, several of them) or inline `{"text", "name"}` into a dataset.
+
+        One atomic version, or none. The same bytes twice change nothing and the report says so.
+        """
+        with self._changing("ingest", dataset):
+            request = Request(
+                source=_source(source),
+                dataset=dataset,
+                mode=mode,
+                key=key,
+                text=text,
+                description=description,
+                who=who or _user(),
+                trace_id=trace.current_trace_id(),
+            )
+            return self._loader.load(request, progress=progress, cancel=cancel or CancelToken())
+
+    def drop_dataset(self, dataset: str, confirm: str, *, who: str | None = None) -> DropReport:
+        """Hide a dataset; its versions stay, and `restore_dataset` brings it back."""
+        with self._changing("drop_dataset", dataset):
+            found = self.catalog.get(dataset)
+            if confirm != dataset:
+                raise InvalidInput(
+                    f"confirm is {confirm[:100]!r}, the dataset is {dataset!r}", hint="give the dataset's name again"
+                )
+            found.table.set_properties(
+                properties={DROPPED_AT: timestamp(datetime.now(UTC))},
+                info=self._info("drop", who),
+                at_version=found.snapshot.version,
+            )
+            return DropReport(dropped=found.name, restorable_until="no limit: nothing is vacuumed by itself")
+
+    def restore_dataset(self, dataset: str, version: int | None = None, *, who: str | None = None) -> RestoreReport:
+        """Bring back a dropped dataset, or the content of an older version as a new one."""
+        with self._changing("restore_dataset", dataset):
+            found = self.catalog.find(dataset)
+            if found is None:
+                raise self.catalog.missing(dataset)
+            if version is None and not found.dropped:
+                raise InvalidInput(
+                    f"{found.name!r} is there, at version {found.snapshot.version}",
+                    hint="give version to go back to an older one; system.versions lists them",
+                )
+            if version is not None:
+                found.table.restore(version, self._info("restore", who) | {"restored": str(version)})
+            if found.dropped:
+                found.table.set_properties(properties={DROPPED_AT: ""}, info=self._info("undrop", who))
+            return RestoreReport(dataset=found.name, version=found.table.snapshot().version)
+
+    def compact(self, dataset: str, *, who: str | None = None) -> int:
+        """Rewrite a dataset's many small files into few; returns the version that holds them."""
+        with self._changing("compact", dataset):
+            found = self.catalog.get(dataset)
+            snapshot = found.snapshot
+            if len(snapshot.files) < 2:
+                return snapshot.version
+            limits = self._limits.ingest
+            with self._loaders.lend(timeout_seconds=limits.timeout_seconds) as worker:
+                staging = worker.scratch / secrets.token_hex(8)
+                staging.mkdir()
+                answer = worker.call(
+                    {
+                        "op": "merge",
+                        "existing": [str(self._copies.path(file)) for file in snapshot.files],
+                        "columns": [[column.name, column.type] for column in snapshot.columns],
+                        "staging": str(staging),
+                        "row_group_rows": limits.row_group_rows,
+                        "file_bytes": limits.file_bytes,
+                    },
+                    timeout_seconds=limits.timeout_seconds,
+                    on_timeout="the compaction",
+                )
+                staged = [StagedFile(Path(f["path"]), f["bytes"], f["rows"], f["statistics"]) for f in answer["files"]]
+                return found.table.rewrite(
+                    [file.key for file in snapshot.files],
+                    staged,
+                    at_version=snapshot.version,
+                    info=self._info("compact", who),
+                    transactions={},
+                )
+
+    # Inside -----------------------------------------------------------------------------------
+
+    def _sample(self, dataset: Dataset, rows: int) -> QueryResult:
+        name = dataset.name.replace('"', '""')
+        statement = f'FROM "{name}" AT (VERSION => {dataset.snapshot.version}) LIMIT {rows}'
+        return self._runner.run(statement, max_rows=rows)[0]
+
+    def _first_row(self, statement: str) -> list[Json]:
+        return self._runner.run(statement, max_rows=1, detailed=True, timeout_seconds=_STATISTICS_SECONDS)[0].rows[0]
+
+    def _rejects(self, load: str, offset: int, max_rows: int, cancel: CancelToken | None) -> QueryResult:
+        statement = (
+            'SELECT source, line, "column", reason, text FROM system.rejects WHERE load = $1 ORDER BY source, line'
+        )
+        _, stored = self._runner.run(statement, [load], max_rows=1, cancel=cancel)
+        if not stored.rows:
+            raise NotFound(f"no rejected rows are kept under {load[:40]!r}", hint="see system.rejects")
+        return self._runner.page(stored, offset=offset, max_rows=max_rows, cancel=cancel)
+
+    def _resolve(self, wanted: Sequence[WantedTable]) -> list[Message | None]:
+        return [self._definition(each) for each in wanted]
+
+    def _definition(self, wanted: WantedTable) -> Message | None:
+        table = wanted.table
+        if table.schema == "result":
+            stored = self.results.find(table.name)
+            return {"token": stored.identifier, "result": str(stored.path)}
+        if table.schema == "system":
+            return self._system_definition(table.name, wanted.held)
+        version = int(table.at) if table.at_unit == "v" else None
+        at = _moment(table.at) if table.at_unit == "t" else None
+        found = self.catalog.find(table.name)
+        if found is None or found.dropped:
+            if wanted.local:
+                return None
+            raise self.catalog.missing(table.name, dropped=found is not None)
+        dataset = self.catalog.get(table.name, version=version, at=at) if table.at_unit else found
+        return self._files_definition(dataset.table, dataset, wanted.held)
+
+    def _system_definition(self, name: str, held: str | None) -> Message:
+        journal = self.system.journal(name)
+        if journal is not None:
+            self._journal.flush()
+            if journal.head() is not None:
+                return self._files_definition(journal, Dataset(name, journal, journal.snapshot()), held)
+        rows = self.system.rows(name)
+        if rows.token == held:
+            return {"token": rows.token}
+        return {"token": rows.token, "columns": [list(column) for column in rows.columns], "rows": rows.rows}
+
+    def _files_definition(self, table: Table, dataset: Dataset, held: str | None) -> Message:
+        snapshot = dataset.snapshot
+        token = f"{snapshot.version}:{snapshot.updated_at.isoformat()}"
+        definition: Message = {"token": token, "version": snapshot.version}
+        if token != held:
+            definition["columns"] = [[column.name, column.type] for column in snapshot.columns]
+            definition["files"] = [str(path) for path in self._copies.paths(snapshot.files)]
+        return definition
+
+    def _start_loader(self) -> Worker:
+        limits = self._limits.ingest
+        scratch = self._scratch / f"load-{secrets.token_hex(8)}"
+        roots = [str(root) for root in self.settings.allowed_roots]
+        config: Message = {
+            "readable": [*roots, str(self._scratch), *(str(folder) for folder in self._data)],
+            "writable": [str(scratch)],
+            "memory_bytes": limits.memory_bytes,
+            "threads": self._limits.sql.threads,
+            "address_space_bytes": limits.memory_bytes + self._limits.sql.address_space_headroom_bytes,
+            "file_bytes": 1 << 40,
+        }
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        return Worker("load", config, scratch=scratch)
+
+    @contextlib.contextmanager
+    def _changing(self, operation: str, dataset: str | None) -> Iterator[None]:
+        with self._recording(operation, dataset):
+            if self.read_only:
+                raise NotAllowed(f"{operation} is not allowed: the lake is open read-only", hint="open it without --read-only")
+            yield
+
+    @contextlib.contextmanager
+    def _recording(self, operation: str, dataset: str | None) -> Iterator[None]:
+        """One span for each verb; every failure goes to the error journal."""
+        with trace.span(f"lake.{operation}", **({"lakehouse.dataset": dataset} if dataset else {})):
+            try:
+                yield
+            except LakehouseError as error:
+                self._journal.error(error, operation=operation, dataset=dataset, who=_user())
+                raise
+
+    def _info(self, operation: str, who: str | None) -> dict[str, str]:
+        return {"operation": operation, "who": who or _user(), "trace_id": trace.current_trace_id() or ""}
+
+    def _append_journal(self, name: str, records: list[dict[str, object]]) -> None:
+        """Append records to a system journal table (`errors`, `spans`, `rejects`)."""
+        if self.read_only:
+            return
+        from mcp_lakehouse.catalog.journals import append
+
+        table = self.system.journal(name)
+        assert table is not None
+        with self._journal_lock:
+            append(table, journal_columns(name), records, self._scratch)
+
+
+def _source(source: str | os.PathLike[str] | Sequence[str] | Mapping[str, str]) -> str | Sequence[str] | InlineText:
+    if isinstance(source, Mapping):
+        if set(source) != {"text", "name"} or not all(isinstance(value, str) for value in source.values()):
+            raise InvalidInput("inline data is {text, name}", hint='e.g. {"text": "a,b\\n1,2", "name": "numbers.csv"}')
+        return InlineText(source["text"], source["name"])
+    return os.fspath(source) if isinstance(source, os.PathLike) else source
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInput(f"{text!r} is not a timestamp", hint="write AT (TIMESTAMP => '2026-01-31 12:00:00')") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
+
+
+def _cache_folder(bucket: Bucket, settings: Settings) -> Path:
+    """Disposable local state: in the lake's own folder where that is writable, else in the user's cache."""
+    given = settings.text("cache")
+    local = bucket.local_path("_cache")
+    if given:
+        folder = Path(given).expanduser().resolve()
+    elif local is not None and os.access(local if local.exists() else local.parent, os.W_OK):
+        folder = local
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        folder = base / "mcp-lakehouse" / hashlib.sha256(bucket.url.encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _check_marker(bucket: Bucket, *, read_only: bool) -> None:
+    try:
+        marker = json.loads(bucket.read(_MARKER))
+        found = int(marker["format"])
+    except NotFound:
+        if not read_only:
+            content = {"format": FORMAT, "created_at": timestamp(datetime.now(UTC))}
+            with contextlib.suppress(LakehouseError):
+                bucket.write(_MARKER, json.dumps(content).encode(), if_absent=True)
+        return
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnsupportedLake(
+            f"{bucket.url}/{_MARKER} is damaged", hint=f'write {{"format": {FORMAT}}} into it, or restore it'
+        ) from error
+    if found > FORMAT:
+        raise UnsupportedLake(
+            f"the lake at {bucket.url} has format {found}; this version knows up to {FORMAT}",
+            hint="upgrade mcp-lakehouse",
+        )

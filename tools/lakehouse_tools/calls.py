@@ -1,0 +1,80 @@
+"""How a tool call runs: blocking work off the event loop, cancellation into it, progress out of it, errors as text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import anyio
+import anyio.from_thread
+import anyio.to_thread
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+
+from mcp_lakehouse.cancel import CancelToken
+from mcp_lakehouse.errors import Cancelled, LakehouseError
+
+T = TypeVar("T")
+Ctx = Context[Any, Any]
+
+# Calls wait for workers, not for a processor: more may wait than can run.
+_THREADS = 64
+_PROGRESS_SECONDS = 0.2
+
+
+class Calls:
+    """Runs blocking lake work for tools."""
+
+    def __init__(self) -> None:
+        self._limiter: anyio.CapacityLimiter | None = None
+
+    async def run(self, work: Callable[[CancelToken], T]) -> T:
+        """Run `work` as `run_raw` does. Raises `ToolError` with the lake's own message and hint."""
+        try:
+            return await self.run_raw(work)
+        except LakehouseError as error:
+            raise ToolError(str(error)) from error
+
+    async def run_raw(self, work: Callable[[CancelToken], T]) -> T:
+        """Run `work` in a thread. When the call is cancelled the token is set, which kills its worker process.
+
+        Raises what `work` raises.
+        """
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(_THREADS)
+        token = CancelToken()
+        try:
+            return await anyio.to_thread.run_sync(
+                partial(work, token), abandon_on_cancel=True, limiter=self._limiter
+            )
+        except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(token.cancel)
+            raise
+
+
+def progress_to(ctx: Ctx, token: CancelToken) -> Callable[[float, float, str], None]:
+    """A progress callback for the working thread that reports to the client, a few times a second."""
+    last = 0.0
+
+    def report(done: float, total: float, message: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < _PROGRESS_SECONDS or token.cancelled:
+            return
+        last = now
+        try:
+            anyio.from_thread.run(ctx.report_progress, done, total or None, message)
+        except RuntimeError as error:
+            # The event loop is gone: the client hung up while the thread worked.
+            raise Cancelled("the client is gone", hint="nothing was changed") from error
+
+    return report
+
+
+def client_name(ctx: Ctx) -> str:
+    """Who calls: the client's own name for itself, for the record of a change."""
+    params = ctx.request_context.session.client_params
+    return f"mcp:{params.client_info.name}" if params is not None else "mcp"

@@ -1,0 +1,49 @@
+"""Completions for every argument that names something in the lake."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcp.server import MCPServer
+from mcp_types import Completion, CompletionArgument, CompletionContext, PromptReference, ResourceTemplateReference
+
+from lakehouse_tools.calls import Calls
+from mcp_lakehouse.lakehouse import Lakehouse
+
+# The protocol's own limit on one reply.
+_MOST = 100
+
+
+def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:
+    """Add the completion handler."""
+
+    @server.completion()
+    async def complete(
+        ref: PromptReference | ResourceTemplateReference,
+        argument: CompletionArgument,
+        context: CompletionContext | None,
+    ) -> Completion | None:
+        given = dict(context.arguments) if context is not None and context.arguments else {}
+        candidates = await calls.run_raw(lambda _: _candidates(lake, ref, argument.name, given))
+        begun = argument.value.lower()
+        starting = [name for name in candidates if name.lower().startswith(begun)]
+        within = [name for name in candidates if begun in name.lower() and name not in starting]
+        found = starting + within
+        return Completion(values=found[:_MOST], total=len(found), has_more=len(found) > _MOST)
+
+
+def _candidates(
+    lake: Lakehouse, ref: PromptReference | ResourceTemplateReference, argument: str, given: dict[str, str]
+) -> list[str]:
+    if argument == "format":
+        return ["arrow", "csv", "json"]
+    if argument == "column" and given.get("dataset"):
+        return [column.name for column in lake.catalog.get(given["dataset"]).snapshot.columns]
+    names_a_dataset = isinstance(ref, ResourceTemplateReference) and "datasets/" in ref.uri and argument == "name"
+    if argument == "dataset" or names_a_dataset:
+        return [dataset.name for dataset in lake.catalog.all()]
+    if argument == "source":
+        # Files that ingest could read, at the top of the allowed folders.
+        roots = lake.settings.allowed_roots
+        return sorted(entry.name for root in roots for entry in root.iterdir() if not entry.name.startswith("."))
+    return []

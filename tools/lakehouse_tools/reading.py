@@ -1,0 +1,57 @@
+"""Tools that read: list_datasets, describe_dataset, sql, read_result."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from mcp.server import MCPServer
+from mcp_types import CallToolResult
+from pydantic import Field
+
+from lakehouse_tools.calls import Calls
+from lakehouse_tools.registry import add_tool
+from lakehouse_tools.render import result
+from mcp_lakehouse.lakehouse import Lakehouse
+from mcp_lakehouse.records import DatasetDescription, DatasetList, QueryResult
+
+Scalar = str | int | float | bool | None
+Params = list[Scalar | list[Scalar]] | dict[str, Scalar | list[Scalar]]
+
+
+def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:
+    """Add the reading tools."""
+
+    async def list_datasets(match: str | None = None, limit: int = 50, cursor: str | None = None) -> CallToolResult:
+        """List datasets: name, description, size, version. `match` looks in names and descriptions."""
+        return result(await calls.run(lambda _: lake.list_datasets(match, limit, cursor)))
+
+    async def describe_dataset(dataset: str, sample_rows: int = 3) -> CallToolResult:
+        """Columns with types and statistics, sample rows, key and lineage of one dataset. Call before writing SQL."""
+        return result(await calls.run(lambda _: lake.describe_dataset(dataset, sample_rows)))
+
+    async def sql(
+        statement: Annotated[str, Field(description="e.g. SELECT city, count(*) FROM trips GROUP BY ALL")],
+        params: Annotated[Params | None, Field(description="values for ?, $1 or $name")] = None,
+        max_rows: int = 100,
+        response_format: Literal["concise", "detailed"] = "concise",
+    ) -> CallToolResult:
+        """Run one read-only DuckDB statement over the datasets (by name, no schema). Old versions:
+        t AT (VERSION => 3). An earlier result: FROM result('<result_uri>'). About the lake itself:
+        system.datasets, columns, versions, operations, errors, spans, rejects. Big results are cut; the
+        result_uri holds all rows (read_result, or query it). Aggregate in SQL rather than reading rows."""
+        return result(
+            await calls.run(
+                lambda token: lake.sql(
+                    statement, params, max_rows, detailed=response_format == "detailed", cancel=token
+                )
+            )
+        )
+
+    async def read_result(result_uri: str, offset: int = 0, max_rows: int = 100) -> CallToolResult:
+        """Page through a result_uri of sql, or a rejects_uri of ingest."""
+        return result(await calls.run(lambda token: lake.read_result(result_uri, offset, max_rows, cancel=token)))
+
+    add_tool(server, list_datasets, title="List datasets", record=DatasetList, read_only=True)
+    add_tool(server, describe_dataset, title="Describe a dataset", record=DatasetDescription, read_only=True)
+    add_tool(server, sql, title="Query with SQL", record=QueryResult, read_only=True)
+    add_tool(server, read_result, title="Read a result", record=QueryResult, read_only=True)

@@ -1,0 +1,118 @@
+"""Resources: the catalog, each dataset, its sample, and whole results; updates are notified."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+from mcp.server import MCPServer
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+
+from lakehouse_tools.calls import Calls
+from mcp_lakehouse.errors import InvalidInput, LakehouseError, LimitExceeded, NotFound
+from mcp_lakehouse.lakehouse import Lakehouse
+from mcp_lakehouse.limits import MIB
+from mcp_lakehouse.records import Json, to_json
+
+DATASETS = "lakehouse://datasets"
+# A resource is read whole, into memory on both sides.
+_RESOURCE_BYTES = 8 * MIB
+_PAGE = 1_000
+
+
+def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:
+    """Add the resources."""
+
+    async def read(uri: str, work: Any) -> Any:
+        try:
+            return await calls.run_raw(work)
+        except (NotFound, InvalidInput) as error:
+            raise ResourceNotFoundError(f"{uri}: {error}") from error
+        except LakehouseError as error:
+            raise ResourceError(f"{uri}: {error}") from error
+
+    @server.resource(
+        DATASETS, name="datasets", title="Datasets", description="All datasets of the lake", mime_type="application/json"
+    )
+    async def datasets() -> str:
+        return _compact(await read(DATASETS, lambda _: to_json(lake.list_datasets(limit=1_000))))
+
+    @server.resource(
+        DATASETS + "/{name}",
+        name="dataset",
+        title="Dataset",
+        description="Columns, statistics, key and lineage of a dataset",
+        mime_type="application/json",
+    )
+    async def dataset(name: str) -> str:
+        return _compact(await read(f"{DATASETS}/{name}", lambda _: to_json(lake.describe_dataset(name, 0))))
+
+    @server.resource(
+        DATASETS + "/{name}/sample",
+        name="sample",
+        title="Sample rows",
+        description="The first 20 rows of a dataset",
+        mime_type="application/json",
+    )
+    async def sample(name: str) -> str:
+        quoted = name.replace('"', '""')
+        return _compact(
+            await read(f"{DATASETS}/{name}/sample", lambda _: to_json(lake.sql(f'FROM "{quoted}" LIMIT 20')))
+        )
+
+    @server.resource(
+        "lakehouse://results/{identifier}{?format}",
+        name="result",
+        title="Result of a statement",
+        description="All rows of a result: format=json (default), csv, or arrow (IPC file)",
+    )
+    async def whole_result(identifier: str, format: str = "json") -> str | bytes:
+        uri = f"lakehouse://results/{identifier}"
+        if format == "arrow":
+            return bytes(await read(uri, lambda _: _arrow(lake, uri)))
+        if format not in ("json", "csv"):
+            raise ResourceNotFoundError(f"{uri}: format is json, csv or arrow, not {format[:20]!r}")
+        columns, rows = await read(uri, lambda _: _all_rows(lake, uri))
+        if format == "json":
+            return _compact({"columns": [to_json(column) for column in columns], "rows": rows})
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow([column.name for column in columns])
+        writer.writerows([_csv_cell(cell) for cell in row] for row in rows)
+        return out.getvalue()
+
+
+def _all_rows(lake: Lakehouse, uri: str) -> tuple[list[Any], list[list[Json]]]:
+    rows: list[list[Json]] = []
+    size = 0
+    while True:
+        page = lake.read_result(uri, len(rows), _PAGE)
+        rows.extend(page.rows)
+        size += sum(len(json.dumps(row, ensure_ascii=False)) for row in page.rows)
+        _check_size(size, page.row_count)
+        if not page.rows or len(rows) >= page.row_count:
+            return page.columns, rows
+
+
+def _arrow(lake: Lakehouse, uri: str) -> bytes:
+    stored = lake.results.find(uri)
+    _check_size(stored.path.stat().st_size, stored.rows)
+    return stored.path.read_bytes()
+
+
+def _check_size(size: int, rows: int) -> None:
+    if size > _RESOURCE_BYTES:
+        raise LimitExceeded(
+            f"the result ({rows:,} rows) is larger than {_RESOURCE_BYTES // MIB} MiB",
+            hint="page through it with read_result, or aggregate it with sql: FROM result('<result_uri>')",
+        )
+
+
+def _csv_cell(cell: Json) -> object:
+    return _compact(cell) if isinstance(cell, (list, dict, bool)) else cell
+
+
+def _compact(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,67 @@
+"""JSON Schemas from the lake's records: small, because every client pays for them in tokens."""
+
+from __future__ import annotations
+
+import types
+import typing
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, Union, get_args, get_origin
+
+from mcp_lakehouse import records
+
+_SCALARS = {str: "string", int: "integer", float: "number", bool: "boolean"}
+# A value of any SQL type as JSON (see the rules in `mcp_lakehouse.sql.values`).
+_ANY = {"type": ["string", "number", "boolean", "null", "array", "object"]}
+
+
+def output_schema(record: type) -> dict[str, Any]:
+    """The schema of a record as it is sent: fields without a default are required."""
+    hints = typing.get_type_hints(record, vars(records) | {"Json": records.Column | _JsonMark})
+    properties = {field.name: _schema(hints[field.name]) for field in fields(record)}
+    required = [field.name for field in fields(record) if field.default is MISSING and field.default_factory is MISSING]
+    return {"type": "object", "properties": properties, "required": required}
+
+
+class _JsonMark:
+    """Stands for "any JSON value" while type hints are read."""
+
+
+def _schema(hint: Any) -> dict[str, Any]:
+    if _is_any(hint):
+        return dict(_ANY)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        kinds = [argument for argument in arguments if argument is not type(None)]
+        return _schema(kinds[0])
+    if origin is list:
+        return {"type": "array", "items": _schema(arguments[0])}
+    if origin is dict:
+        return {"type": "object", "additionalProperties": _schema(arguments[1])}
+    if is_dataclass(hint):
+        return output_schema(typing.cast(type, hint))
+    return {"type": _SCALARS[hint]}
+
+
+def _is_any(hint: Any) -> bool:
+    return _JsonMark in get_args(hint) or hint is _JsonMark
+
+
+def slim(schema: Any) -> Any:
+    """An input schema without what a model does not need: titles, null defaults, "or null" alternatives."""
+    if isinstance(schema, list):
+        return [slim(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    small = {key: slim(value) for key, value in schema.items() if not (key == "title" and isinstance(value, str))}
+    if "properties" in schema:
+        small["properties"] = {name: slim(value) for name, value in schema["properties"].items()}
+    choices = small.get("anyOf")
+    if isinstance(choices, list):
+        choices = [choice for choice in choices if choice != {"type": "null"}]
+        small["anyOf"] = choices
+        if len(choices) == 1:
+            del small["anyOf"]
+            small.update(choices[0])
+    if small.get("default", ...) is None:
+        del small["default"]
+    return small

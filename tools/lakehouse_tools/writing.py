@@ -1,0 +1,72 @@
+"""Tools that change the lake: ingest, drop_dataset, restore_dataset."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from mcp.server import MCPServer
+from mcp_types import CallToolResult
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from lakehouse_tools.calls import Calls, Ctx, client_name, progress_to
+from lakehouse_tools.registry import add_tool
+from lakehouse_tools.render import result
+from lakehouse_tools.subscriptions import Subscribers
+from mcp_lakehouse.cancel import CancelToken
+from mcp_lakehouse.lakehouse import Lakehouse
+from mcp_lakehouse.records import DropReport, IngestReport, RestoreReport
+
+
+class Inline(TypedDict):
+    """Text given in the call; the name's ending tells its format."""
+
+    text: str
+    name: str
+
+
+def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls, subscribers: Subscribers) -> None:
+    """Add the tools that change data."""
+
+    async def ingest(
+        ctx: Ctx,
+        source: Annotated[
+            str | list[str] | Inline, Field(description="path, folder, glob, several, or {text, name: 'x.csv'}")
+        ],
+        dataset: str | None = None,
+        mode: Literal["append", "replace", "upsert"] = "append",
+        key: Annotated[list[str] | None, Field(description="columns that identify a row (upsert)")] = None,
+        text: Annotated[list[str] | None, Field(description="columns to make searchable")] = None,
+        description: str | None = None,
+    ) -> CallToolResult:
+        """Load CSV, TSV, JSON, NDJSON, Parquet, Arrow, Excel, PDF, Markdown, HTML or text files into a dataset
+        (default name: the file's) as one new version, or none. Types are inferred; bad rows go to rejects_uri.
+        The same bytes twice change nothing (unchanged=true)."""
+
+        def work(token: CancelToken) -> IngestReport:
+            inline = dict(source) if isinstance(source, dict) else source
+            return lake.ingest(
+                inline, dataset, mode, key, text, description,
+                who=client_name(ctx), progress=progress_to(ctx, token), cancel=token,
+            )  # fmt: skip
+
+        report = await calls.run(work)
+        if not report.unchanged:
+            await subscribers.dataset_changed(ctx, report.dataset)
+        return result(report)
+
+    async def drop_dataset(ctx: Ctx, dataset: str, confirm: str) -> CallToolResult:
+        """Drop a dataset; `confirm` is its name again. restore_dataset brings it back."""
+        report = await calls.run(lambda _: lake.drop_dataset(dataset, confirm, who=client_name(ctx)))
+        await subscribers.dataset_changed(ctx, report.dropped)
+        return result(report)
+
+    async def restore_dataset(ctx: Ctx, dataset: str, version: int | None = None) -> CallToolResult:
+        """Bring back a dropped dataset, or make an older version (system.versions) the newest again."""
+        report = await calls.run(lambda _: lake.restore_dataset(dataset, version, who=client_name(ctx)))
+        await subscribers.dataset_changed(ctx, report.dataset)
+        return result(report)
+
+    add_tool(server, ingest, title="Load data", record=IngestReport, idempotent=True)
+    add_tool(server, drop_dataset, title="Drop a dataset", record=DropReport, destructive=True)
+    add_tool(server, restore_dataset, title="Restore a dataset", record=RestoreReport)
