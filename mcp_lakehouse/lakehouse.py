@@ -17,9 +17,9 @@ from typing import Self
 
 from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
-from mcp_lakehouse.catalog.catalog import DROPPED_AT, TABLES, Catalog, Dataset, timestamp
+from mcp_lakehouse.catalog.catalog import DROPPED_AT, Catalog, Dataset, timestamp
 from mcp_lakehouse.catalog.statistics import Statistics
-from mcp_lakehouse.catalog.system import JOURNALS, System, journal_columns
+from mcp_lakehouse.catalog.system import System, journal_columns
 from mcp_lakehouse.errors import InvalidInput, LakehouseError, NotAllowed, NotFound, UnsupportedLake
 from mcp_lakehouse.ingest.load import REJECTS_PREFIX, Loader, Progress, Request
 from mcp_lakehouse.ingest.sources import InlineText
@@ -36,8 +36,9 @@ from mcp_lakehouse.records import (
 from mcp_lakehouse.settings import Settings, read_settings
 from mcp_lakehouse.sql.results import Results
 from mcp_lakehouse.sql.runner import Runner, WantedTable
-from mcp_lakehouse.store import Bucket, LocalCopies, open_bucket
-from mcp_lakehouse.table import DataFile, StagedFile, Table
+from mcp_lakehouse.store import Bucket, open_bucket
+from mcp_lakehouse.store.copies import LocalCopies
+from mcp_lakehouse.table import StagedFile, Table
 from mcp_lakehouse.worker.channel import Message
 from mcp_lakehouse.worker.pool import Pool
 from mcp_lakehouse.worker.process import Worker
@@ -327,20 +328,20 @@ class Lakehouse:
                 return None
             raise self.catalog.missing(table.name, dropped=found is not None)
         dataset = self.catalog.get(table.name, version=version, at=at) if table.at_unit else found
-        return self._files_definition(dataset.table, dataset, wanted.held)
+        return self._files_definition(dataset, wanted.held)
 
     def _system_definition(self, name: str, held: str | None) -> Message:
         journal = self.system.journal(name)
         if journal is not None:
             self._journal.flush()
             if journal.head() is not None:
-                return self._files_definition(journal, Dataset(name, journal, journal.snapshot()), held)
+                return self._files_definition(Dataset(name, journal, journal.snapshot()), held)
         rows = self.system.rows(name)
         if rows.token == held:
             return {"token": rows.token}
         return {"token": rows.token, "columns": [list(column) for column in rows.columns], "rows": rows.rows}
 
-    def _files_definition(self, table: Table, dataset: Dataset, held: str | None) -> Message:
+    def _files_definition(self, dataset: Dataset, held: str | None) -> Message:
         snapshot = dataset.snapshot
         token = f"{snapshot.version}:{snapshot.updated_at.isoformat()}"
         definition: Message = {"token": token, "version": snapshot.version}
@@ -368,7 +369,9 @@ class Lakehouse:
     def _changing(self, operation: str, dataset: str | None) -> Iterator[None]:
         with self._recording(operation, dataset):
             if self.read_only:
-                raise NotAllowed(f"{operation} is not allowed: the lake is open read-only", hint="open it without --read-only")
+                raise NotAllowed(
+                    f"{operation} is not allowed: the lake is open read-only", hint="open it without --read-only"
+                )
             yield
 
     @contextlib.contextmanager
@@ -408,7 +411,9 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise InvalidInput(f"{text!r} is not a timestamp", hint="write AT (TIMESTAMP => '2026-01-31 12:00:00')") from error
+        raise InvalidInput(
+            f"{text!r} is not a timestamp", hint="write AT (TIMESTAMP => '2026-01-31 12:00:00')"
+        ) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

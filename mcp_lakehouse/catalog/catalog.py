@@ -21,9 +21,7 @@ from mcp_lakehouse.store import Bucket
 from mcp_lakehouse.table import Commit, Snapshot, Table
 
 TABLES = "tables"
-KIND, KEY, TEXT, DROPPED_AT, EPOCH = (
-    f"lakehouse.{name}" for name in ("kind", "key", "text", "dropped_at", "epoch")
-)
+KIND, KEY, TEXT, DROPPED_AT, EPOCH = (f"lakehouse.{name}" for name in ("kind", "key", "text", "dropped_at", "epoch"))
 # A remote listing costs a round trip; other processes' new datasets are seen within this time.
 _LISTING_SECONDS = 1.0
 
@@ -194,7 +192,9 @@ def properties_for(*, kind: str, key: Sequence[str], text: Sequence[str], epoch:
 
 def changes(history: Sequence[Commit]) -> list[Mapping[str, str]]:
     """The commit information of the commits that changed data, newest first."""
-    return [commit.info for commit in history if commit.info.get("operation") in ("append", "replace", "upsert", "restore")]
+    return [
+        commit.info for commit in history if commit.info.get("operation") in ("append", "replace", "upsert", "restore")
+    ]
 
 
 def _names(value: str | None) -> list[str]:

@@ -25,7 +25,9 @@ def append(table: Table, columns: Sequence[TableColumn], records: Sequence[dict[
         return
     kinds = {"BIGINT": pa.int64(), "DOUBLE": pa.float64(), "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", tz="UTC")}
     arrays = [
-        pa.array([_value(record.get(column.name), column.type) for record in records], kinds.get(column.type, pa.string()))
+        pa.array(
+            [_value(record.get(column.name), column.type) for record in records], kinds.get(column.type, pa.string())
+        )
         for column in columns
     ]
     content = pa.table(arrays, names=[column.name for column in columns])

@@ -44,9 +44,7 @@ def start(config: Message) -> Engine:
     scratch = Path(config["scratch"])
     connection = duckdb.connect(":memory:")
     _lock(connection, config, scratch)
-    confine.limit_resources(
-        address_space_bytes=config["address_space_bytes"], file_bytes=config["file_bytes"]
-    )
+    confine.limit_resources(address_space_bytes=config["address_space_bytes"], file_bytes=config["file_bytes"])
     landlock = confine.restrict_files(
         readable=[*config["readable"], *confine.python_folders()],
         writable=[str(scratch)],
@@ -200,7 +198,9 @@ class Engine:
         import pyarrow as pa
 
         cells = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
-        arrays = [pa.array(cell, type=_ARROW_OF[type_.split("(")[0]]) for cell, (_, type_) in zip(cells, columns, strict=True)]
+        arrays = [
+            pa.array(cell, type=_ARROW_OF[type_.split("(")[0]]) for cell, (_, type_) in zip(cells, columns, strict=True)
+        ]
         table = pa.table(arrays, names=[column for column, _ in columns])
         casts = ", ".join(f"CAST({quote(column)} AS {type_}) AS {quote(column)}" for column, type_ in columns)
         self._connection.register("incoming", table)

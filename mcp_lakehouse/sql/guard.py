@@ -30,12 +30,9 @@ _EXPRESSIONS = frozenset(
     "SUBQUERY COLLATE POSITIONAL_REFERENCE PARAMETER DEFAULT".split()
 )
 _QUERY_NODES = frozenset("SELECT_NODE SET_OPERATION_NODE RECURSIVE_CTE_NODE CTE_NODE".split())
-_TABLE_NODES = frozenset(
-    "EMPTY EXPRESSION_LIST SUBQUERY BASE_TABLE PIVOT SHOW_REF JOIN TABLE_FUNCTION".split()
-)
+_TABLE_NODES = frozenset("EMPTY EXPRESSION_LIST SUBQUERY BASE_TABLE PIVOT SHOW_REF JOIN TABLE_FUNCTION".split())
 _MODIFIERS = frozenset(
-    "ORDER_MODIFIER DISTINCT_MODIFIER LIMIT_MODIFIER LIMIT_PERCENT_MODIFIER "
-    "ORDER_DEFAULT ASCENDING DESCENDING".split()
+    "ORDER_MODIFIER DISTINCT_MODIFIER LIMIT_MODIFIER LIMIT_PERCENT_MODIFIER ORDER_DEFAULT ASCENDING DESCENDING".split()
 )
 _KNOWN_TYPES = _QUERY_NODES | _TABLE_NODES | _MODIFIERS
 _TABLE_FUNCTIONS = frozenset(
@@ -125,7 +122,9 @@ def check(statement: str, parser: Parser, *, max_chars: int) -> Checked:
 def _check_explain(statement: str, parser: Parser, max_chars: int) -> Checked:
     prefix = _EXPLAIN.match(statement)
     if prefix is None:
-        raise StatementRefused("this form of EXPLAIN is not allowed", hint="use EXPLAIN or EXPLAIN ANALYZE and a SELECT")
+        raise StatementRefused(
+            "this form of EXPLAIN is not allowed", hint="use EXPLAIN or EXPLAIN ANALYZE and a SELECT"
+        )
     inner = check(statement[prefix.end() :], parser, max_chars=max_chars)
     if inner.verb != "SELECT":
         raise StatementRefused("EXPLAIN of EXPLAIN is not allowed", hint="explain the SELECT itself")
@@ -185,13 +184,13 @@ class _Walk:
                 raise _unknown(kind)
             if kind == "BASE_TABLE":
                 self._table(node)
-                return node["type"] != "BASE_TABLE"
+                return bool(node["type"] != "BASE_TABLE")
             if kind == "TABLE_FUNCTION":
                 self._table_function(node)
-                return node["type"] != "TABLE_FUNCTION"
+                return bool(node["type"] != "TABLE_FUNCTION")
             if kind == "SHOW_REF":
                 self._show(node)
-                return node["type"] != "SHOW_REF"
+                return bool(node["type"] != "SHOW_REF")
         if "cte_map" in node:
             self.local_names.update(str(entry["key"]).lower() for entry in node["cte_map"]["map"])
         if "cte_name" in node:
@@ -204,7 +203,8 @@ class _Walk:
         if any(part.lower() not in ("main", "pg_catalog") for part in qualifiers) or name not in allowed_functions():
             raise StatementRefused(
                 f"function {name}() is not available here",
-                hint=_closest(name) or "only functions that compute on values of the datasets are; no files, no settings",
+                hint=_closest(name)
+                or "only functions that compute on values of the datasets are; no files, no settings",
             )
 
     def _column(self, node: Node) -> None:
@@ -327,7 +327,9 @@ def _at_value(at: Node) -> tuple[str, str]:
     while expression.get("class") == "CAST":
         expression = expression["child"]
     if expression.get("class") != "CONSTANT":
-        raise StatementRefused("AT takes a constant", hint="write AT (VERSION => 3) or AT (TIMESTAMP => '2026-01-31 12:00')")
+        raise StatementRefused(
+            "AT takes a constant", hint="write AT (VERSION => 3) or AT (TIMESTAMP => '2026-01-31 12:00')"
+        )
     literal = expression.get("literal") or {}
     value = str(literal.get("text", ""))
     if at["unit"].upper() == "VERSION" and value.isdigit():
@@ -361,5 +363,3 @@ def _closest(name: str) -> str | None:
         return None
     near = get_close_matches(name, sorted(allowed_functions()), n=3, cutoff=0.75)
     return f"did you mean {', '.join(near)}?" if near else None
-
-

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 class Page:
     """Collects the first rows of a stream and renders them within `max_rows`, `max_chars`, `cell_chars`."""
 
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, types: Sequence[DuckDBPyType], request: Message
-    ) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, types: Sequence[DuckDBPyType], request: Message) -> None:
         self._connection = connection
         self._types = types
         self._max_rows: int = request["max_rows"]

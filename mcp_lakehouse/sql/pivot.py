@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_ENDS = frozenset(("using", "group", "order", "limit", "offset", "union", "except", "intersect", "qualify", "window", ",", ")", ";"))
+_ENDS = frozenset(
+    ("using", "group", "order", "limit", "offset", "union", "except", "intersect", "qualify", "window", ",", ")", ";")
+)
 
 
 def with_static_lists(statement: str, tokens: list[tuple[int, str]]) -> str:

@@ -37,10 +37,10 @@ def wire_type(type_: DuckDBPyType) -> str:
     if kind == "array":
         return f"{wire_type(_child(type_))}[]"
     if kind == "struct":
-        fields = ", ".join(f"{quote(name)} {wire_type(field)}" for name, field in type_.children)
+        fields = ", ".join(f"{quote(name)} {wire_type(field)}" for name, field in _parts(type_))
         return f"STRUCT({fields})"
     if kind == "map":
-        (_, key), (_, value) = type_.children
+        (_, key), (_, value) = _parts(type_)
         return f"MAP({wire_type(key)}, {wire_type(value)})"
     return "VARCHAR"
 
@@ -56,10 +56,10 @@ def converter(type_: DuckDBPyType) -> Convert:
         item = converter(_child(type_))
         return lambda value: None if value is None else [item(each) for each in _sequence(value)]
     if kind == "struct":
-        fields = {name: converter(field) for name, field in type_.children}
+        fields = {name: converter(field) for name, field in _parts(type_)}
         return lambda value: None if value is None else {k: fields[k](v) for k, v in _mapping(value).items()}
     if kind == "map":
-        (_, _), (_, value_type) = type_.children
+        _, (_, value_type) = _parts(type_)
         entry = converter(value_type)
         return lambda value: None if value is None else {_key(k): entry(v) for k, v in _pairs(value)}
     return _text
@@ -88,8 +88,13 @@ def quote(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
+def _parts(type_: DuckDBPyType) -> list[tuple[str, DuckDBPyType]]:
+    """The types inside a nested type by name; an array's length is left out."""
+    return [(name, part) for name, part in type_.children if not isinstance(part, (int, list))]
+
+
 def _child(type_: DuckDBPyType) -> DuckDBPyType:
-    return next(child for name, child in type_.children if name == "child")
+    return dict(_parts(type_))["child"]
 
 
 def _integer(value: object) -> Json:

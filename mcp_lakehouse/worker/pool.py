@@ -27,7 +27,9 @@ class Pool:
     def warm(self) -> None:
         """Have one worker ready; returns at once, the process starts in the background."""
         with self._changed:
-            self._idle = [worker for worker in self._idle if worker.alive or worker.close()]
+            for dead in [worker for worker in self._idle if not worker.alive]:
+                self._idle.remove(dead)
+                dead.close()
             if not self._idle and not self._closed and len(self._busy) < self._size:
                 self._idle.append(self._start())
 

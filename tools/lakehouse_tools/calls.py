@@ -46,9 +46,7 @@ class Calls:
             self._limiter = anyio.CapacityLimiter(_THREADS)
         token = CancelToken()
         try:
-            return await anyio.to_thread.run_sync(
-                partial(work, token), abandon_on_cancel=True, limiter=self._limiter
-            )
+            return await anyio.to_thread.run_sync(partial(work, token), abandon_on_cancel=True, limiter=self._limiter)
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(token.cancel)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lakehouse_prompts import load
 from mcp.server import MCPServer
+
+from lakehouse_prompts import load
 
 
 def register(server: MCPServer[Any]) -> None:

@@ -34,7 +34,11 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:
             raise ResourceError(f"{uri}: {error}") from error
 
     @server.resource(
-        DATASETS, name="datasets", title="Datasets", description="All datasets of the lake", mime_type="application/json"
+        DATASETS,
+        name="datasets",
+        title="Datasets",
+        description="All datasets of the lake",
+        mime_type="application/json",
     )
     async def datasets() -> str:
         return _compact(await read(DATASETS, lambda _: to_json(lake.list_datasets(limit=1_000))))

@@ -1,0 +1,89 @@
+"""Files of a bucket as paths on this machine: the files themselves, or copies of immutable remote ones."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+from mcp_lakehouse.errors import StorageFailed
+from mcp_lakehouse.limits import GIB
+from mcp_lakehouse.store.bucket import Bucket
+
+_PARALLEL_DOWNLOADS = 8
+_KEPT_BYTES = 20 * GIB
+# A copy that a statement may be about to open is not removed.
+_KEPT_SECONDS = 3600.0
+
+
+class StoredFile(Protocol):
+    """An immutable file: where it is in the bucket, and its size."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def bytes(self) -> int: ...
+
+
+class LocalCopies:
+    """Gives paths; fetches what is not on this machine yet, several files at a time."""
+
+    def __init__(self, bucket: Bucket, folder: Path) -> None:
+        self._bucket = bucket
+        self._folder = folder
+        if bucket.local_path("") is None:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def path(self, file: StoredFile) -> Path:
+        """The path of one file. Raises `StorageFailed` when it cannot be fetched or has another size."""
+        return self._bucket.local_path(file.key) or self._fetched(file)
+
+    def paths(self, files: Sequence[StoredFile]) -> list[Path]:
+        """The paths of files, in their order."""
+        local = [self._bucket.local_path(file.key) for file in files]
+        if all(path is not None for path in local):
+            return [path for path in local if path is not None]
+        with ThreadPoolExecutor(_PARALLEL_DOWNLOADS) as pool:
+            return list(pool.map(self._fetched, files))
+
+    def _fetched(self, file: StoredFile) -> Path:
+        path = self._folder / f"{hashlib.sha256(file.key.encode()).hexdigest()}.parquet"
+        with contextlib.suppress(OSError):
+            if path.stat().st_size == file.bytes:
+                # The time of use decides what goes first when room is needed.
+                os.utime(path)
+                return path
+        self._make_room(file.bytes)
+        part = path.with_suffix(f".{secrets.token_hex(4)}.part")
+        try:
+            self._bucket.download(file.key, part)
+            if part.stat().st_size != file.bytes:
+                raise StorageFailed(
+                    f"{file.key} has {part.stat().st_size:,} bytes, its table says {file.bytes:,}",
+                    hint="the object was changed or cut by something else; restore it, or go back a version",
+                )
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+        return path
+
+    def _make_room(self, needed: int) -> None:
+        entries = []
+        with os.scandir(self._folder) as found:
+            for entry in found:
+                with contextlib.suppress(OSError):
+                    status = entry.stat()
+                    entries.append((status.st_mtime, status.st_size, entry.path))
+        total = sum(size for _, size, _ in entries) + needed
+        for used, size, name in sorted(entries):
+            if total <= _KEPT_BYTES or time.time() - used < _KEPT_SECONDS:
+                return
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+                total -= size
