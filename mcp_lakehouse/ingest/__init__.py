@@ -1,0 +1,1 @@
+"""Sources are found, read, typed and written as staged Parquet; committing them is the table room's."""
