@@ -15,7 +15,8 @@ from dataclasses import fields
 from datetime import UTC, datetime
 
 from mcp_lakehouse.errors import LakehouseError
-from mcp_lakehouse.trace import SpanRecord, current_trace_id, untraced
+from mcp_lakehouse.trace import current_trace_id, untraced
+from mcp_lakehouse.tracing import SpanRecord
 
 _LOG = logging.getLogger(__name__)
 

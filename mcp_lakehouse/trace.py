@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace as otel
@@ -20,12 +16,9 @@ from opentelemetry.trace import INVALID_SPAN, Span, Status, StatusCode
 
 from mcp_lakehouse.errors import LakehouseError
 from mcp_lakehouse.settings import Settings
-from mcp_lakehouse.tracing import names
+from mcp_lakehouse.tracing import SpanRecord, Tracing, names
 
 Attribute = str | bool | int | float
-
-# A collector that is gone must not hold up the end of a process.
-CLOSE_SECONDS = 1.5
 
 _UNTRACED = otel_context.create_key("mcp-lakehouse-untraced")
 _SUMMARY_CHARS = 255
@@ -38,38 +31,6 @@ _VERBS = _CHANGES | {"PIVOT", "UNPIVOT", "DESCRIBE", "SUMMARIZE", "SHOW", "EXPLA
 
 # Follows whichever provider the process sets later; until then it makes spans that go nowhere.
 _TRACER = otel.get_tracer("mcp-lakehouse")
-
-
-@dataclass(frozen=True, slots=True)
-class SpanRecord:
-    """A finished span as the lake keeps it: ids in hexadecimal, times in UTC, attributes already allowed out."""
-
-    trace_id: str
-    span_id: str
-    parent_id: str | None
-    name: str
-    kind: str
-    start: datetime
-    end: datetime
-    duration_ms: float
-    status: str
-    attributes: Mapping[str, object]
-
-
-class Tracing:
-    """What `configure` set up."""
-
-    def __init__(self, shutdowns: Sequence[Callable[[], None]]) -> None:
-        self._shutdowns = shutdowns
-
-    def close(self) -> None:
-        """Send what is waiting, for at most `CLOSE_SECONDS` in all, and stop."""
-        closing = [threading.Thread(target=shutdown, daemon=True) for shutdown in self._shutdowns]
-        for thread in closing:
-            thread.start()
-        deadline = time.monotonic() + CLOSE_SECONDS
-        for thread in closing:
-            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def configure(settings: Settings, *, version: str, sink: Callable[[list[SpanRecord]], None] | None = None) -> Tracing:

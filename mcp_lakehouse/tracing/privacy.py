@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Status
 
-from mcp_lakehouse.trace import SpanRecord
+from mcp_lakehouse.tracing import SpanRecord
 from mcp_lakehouse.tracing.names import SAFE
 
 _LOG = logging.getLogger(__name__)

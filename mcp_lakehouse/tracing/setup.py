@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from mcp_lakehouse.errors import InvalidInput
-from mcp_lakehouse.trace import SpanRecord, Tracing
+from mcp_lakehouse.tracing import SpanRecord, Tracing
 from mcp_lakehouse.tracing.privacy import AllowedOnly, ToSink
 
 EXPORT_SECONDS = 5

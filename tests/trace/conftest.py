@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from mcp_lakehouse.settings import Settings, read_settings
-from mcp_lakehouse.trace import SpanRecord, configure
+from mcp_lakehouse.trace import configure
+from mcp_lakehouse.tracing import SpanRecord
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,8 @@ import pytest
 from mcp_lakehouse.errors import StatementFailed
 from mcp_lakehouse.journal import Journal, Row
 from mcp_lakehouse.settings import Settings
-from mcp_lakehouse.trace import SpanRecord, configure, current_trace_id, span
+from mcp_lakehouse.trace import configure, current_trace_id, span
+from mcp_lakehouse.tracing import SpanRecord
 
 NEVER = 3600.0
 

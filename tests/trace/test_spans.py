@@ -13,7 +13,6 @@ from mcp.server.mcpserver import MCPServer
 from mcp_lakehouse.errors import NotFound
 from mcp_lakehouse.settings import Settings, read_settings
 from mcp_lakehouse.trace import (
-    SpanRecord,
     annotate,
     configure,
     current_trace_id,
@@ -21,6 +20,7 @@ from mcp_lakehouse.trace import (
     statement_attributes,
     untraced,
 )
+from mcp_lakehouse.tracing import SpanRecord
 
 
 def test_spans_inside_one_another_are_one_trace(kept: list[SpanRecord]) -> None:
