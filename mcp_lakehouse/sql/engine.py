@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 _STREAM_ROWS = 16_384
 _KEPT_CHECKS = 256
 _KEPT_RESULTS = 16
+_KEPT_HIDDEN = 1_000
+_HIDDEN = "hidden"
+_OUT_OF_SCOPE = "(name of a WITH query, used outside its scope)"
+# The engine itself allows expressions 1,000 deep; each is up to four levels of its JSON tree.
+_TREE_DEPTH = 5_000
 
 
 def start(config: Message) -> Engine:
@@ -36,6 +42,7 @@ def start(config: Message) -> Engine:
     `config`: `readable` folders, `scratch` folder (its only writable place), `data` folders that
     views read from, `memory_bytes`, `address_space_bytes`, `spill_bytes`, `file_bytes`, `threads`.
     """
+    sys.setrecursionlimit(_TREE_DEPTH)
     isolated = confine.leave_network()
     import duckdb
     import pyarrow.ipc  # noqa: F401  # loaded before the file system is closed off
@@ -152,12 +159,37 @@ class Engine:
         versions: dict[str, int] = {}
         for table, definition in zip(checked.tables, reply["tables"], strict=True):
             if definition is None:
+                self._hide(table)
                 continue
             if "version" in definition:
                 versions[table.name] = definition["version"]
             if definition.get("token") != self._held.get(_place(table)):
                 self._define(table, definition)
         return versions
+
+    def _hide(self, table: TableName) -> None:
+        """Take a name that is only a CTE's away from everything else that could answer to it.
+
+        The name may also stand where that CTE is out of scope (in a PIVOT even where it seems in scope:
+        the engine looks its values up in a statement of its own). There it would find the engine's
+        catalog views, a file of the lake, or a dataset that was dropped since.
+        """
+        place = _place(table)
+        if self._held.get(place) == _HIDDEN:
+            return
+        hidden = [known for known, token in self._held.items() if token == _HIDDEN]
+        if len(hidden) >= _KEPT_HIDDEN:
+            for schema, view in hidden:
+                self._connection.execute(f"DROP VIEW {quote(schema)}.{quote(view)}")
+                del self._held[schema, view]
+        # A view of a table that is gone is an error wherever it is used, even where no row is read.
+        gone = f"{SYSTEM_SCHEMA}.{quote(_OUT_OF_SCOPE)}"
+        self._connection.execute(f"CREATE TABLE {gone} (nothing INTEGER)")
+        try:
+            self._connection.execute(f"CREATE OR REPLACE VIEW {quote(place[0])}.{quote(place[1])} AS FROM {gone}")
+        finally:
+            self._connection.execute(f"DROP TABLE {gone}")
+        self._held[place] = _HIDDEN
 
     def _define(self, table: TableName, definition: Message) -> None:
         place = _place(table)
@@ -353,7 +385,13 @@ def _parser(connection: duckdb.DuckDBPyConnection) -> Parser:
             ((text,),) = connection.execute("SELECT json_serialize_sql(?)", [statement]).fetchall()
         except duckdb.Error as error:
             raise StatementFailed(_first_part(str(error)), hint="the dialect is DuckDB's") from None
-        parsed: dict[str, Any] = json.loads(text)
+        try:
+            parsed: dict[str, Any] = json.loads(text)
+        except RecursionError:
+            raise StatementFailed(
+                "the statement is nested too deeply",
+                hint="shorten chains of joins and operators, or nest fewer subqueries",
+            ) from None
         if parsed.get("error"):
             raise StatementFailed(str(parsed.get("error_message")), hint="the dialect is DuckDB's")
         return parsed

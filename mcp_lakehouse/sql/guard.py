@@ -45,6 +45,7 @@ _EXPLAIN = re.compile(
     rf"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*explain\b\s*(?P<options>analyze\b|\(\s*{_OPTION}(?:\s*,\s*{_OPTION})*\s*\))?",
     re.IGNORECASE | re.DOTALL,
 )
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _RESULT_ID = re.compile(r"[0-9a-f]{32}")
 _ADMINISTRATIVE = re.compile(r"copy|attach|install|load|secret|pragma|set|reset|call|create|drop|insert|update|delete")
 
@@ -99,6 +100,8 @@ def check(statement: str, parser: Parser, *, max_chars: int) -> Checked:
         )
     if "\0" in statement:
         raise InvalidInput("the statement contains a NUL character", hint="remove it")
+    if _HALF_CHARACTER.search(statement):
+        raise InvalidInput("the statement contains half of a surrogate pair", hint="send whole Unicode characters")
     types = parser.types(statement)
     if len(types) != 1:
         what = "no statement" if not types else f"{len(types)} statements"
@@ -115,8 +118,37 @@ def check(statement: str, parser: Parser, *, max_chars: int) -> Checked:
     walk = _Walk(parser)
     tree = parser.tree(statement)
     walk.visit(tree)
-    text = parser.text(tree) if walk.rewritten else statement
+    text = _printed(tree, parser) if walk.rewritten else statement
     return Checked(text, tuple(sorted(walk.tables)), frozenset(walk.local_names), "SELECT")
+
+
+def _printed(tree: Node, parser: Parser) -> str:
+    """A rewritten tree as text, once it is sure that the text names no function or table that the tree does not.
+
+    A name that the engine prints with a quote missing would otherwise end early and run on as SQL.
+    """
+    text = parser.text(tree)
+    if not _names(parser.tree(text)) <= _names(tree):
+        raise StatementRefused("the statement cannot be rewritten faithfully", hint="use plainer names and aliases")
+    return text
+
+
+def _names(tree: Node) -> set[tuple[str, ...]]:
+    """Every function and table a tree names."""
+    found: set[tuple[str, ...]] = set()
+    pending: list[object] = [tree]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, list):
+            pending.extend(item)
+        elif isinstance(item, dict):
+            pending.extend(item.values())
+            if "function_name" in item:
+                found.add(("function", str(item["function_name"]).lower()))
+            elif "table_name" in item:
+                place = (item.get("catalog_name"), item.get("schema_name"), item["table_name"])
+                found.add(("table", *(str(part or "") for part in place)))
+    return found
 
 
 def _check_explain(statement: str, parser: Parser, max_chars: int) -> Checked:
@@ -138,16 +170,19 @@ def _check_dynamic_pivot(statement: str, parser: Parser) -> Checked:
     It differs from the original only by constants, so what passes there passes here.
     """
     static = with_static_lists(statement, parser.tokens(statement))
-    if parser.types(static) != ["SELECT"]:
+    explain = _EXPLAIN.match(static)
+    body = static[explain.end() :] if explain else static
+    if parser.types(body) != ["SELECT"]:
         raise StatementRefused("only one read-only statement may run", hint=_READ_HINT)
     walk = _Walk(parser)
-    walk.visit(parser.tree(static))
+    walk.visit(parser.tree(body))
     if walk.rewritten:
         raise StatementRefused(
             "a PIVOT without an IN list cannot name system datasets or versions",
             hint="give the values: PIVOT t ON c IN ('a', 'b') USING …",
         )
-    return Checked(statement, tuple(sorted(walk.tables)), frozenset(walk.local_names), "PIVOT")
+    verb = "EXPLAIN" if explain else "PIVOT"
+    return Checked(statement, tuple(sorted(walk.tables)), frozenset(walk.local_names), verb)
 
 
 class _Walk:
@@ -192,9 +227,9 @@ class _Walk:
                 self._show(node)
                 return bool(node["type"] != "SHOW_REF")
         if "cte_map" in node:
-            self.local_names.update(str(entry["key"]).lower() for entry in node["cte_map"]["map"])
+            self.local_names.update(_folded(str(entry["key"])) for entry in node["cte_map"]["map"])
         if "cte_name" in node:
-            self.local_names.add(str(node["cte_name"]).lower())
+            self.local_names.add(_folded(str(node["cte_name"])))
         return False
 
     def _function(self, node: Node) -> None:
@@ -224,12 +259,15 @@ class _Walk:
         if path in ([], ["main"]):
             if at:
                 unit, value = _at_value(at)
-                table = TableName("", name.lower(), unit, value)
+                table = TableName("", _folded(name), unit, value)
                 self._point(node, None, table.view, name)
                 node["at_clause"] = None
             else:
-                table = TableName("", name.lower())
+                table = TableName("", _folded(name))
             self.tables.add(table)
+        elif path == ["recurring"] and not at and name.isidentifier():
+            # The rows so far of a WITH RECURSIVE ... USING KEY query; elsewhere the engine knows no such schema.
+            return
         elif path == ["system"] and not at:
             table = TableName("system", name.lower())
             self.tables.add(table)
@@ -267,6 +305,14 @@ class _Walk:
 
     def _show(self, node: Node) -> None:
         if node.get("query"):
+            return
+        if node.get("show_type") == "SHOW" and not node.get("schema_name") and not node.get("catalog_name"):
+            # SHOW name falls back to a setting where there is no such table; DESCRIBE does not.
+            name = str(node["table_name"]).replace('"', '""')
+            described = self._parser.tree(f'DESCRIBE "{name}"')["statements"][0]["node"]["from_table"]
+            node.clear()
+            node.update(described)
+            self.rewritten = True
             return
         if node.get("show_type") == "SHOW_SPECIAL" and node.get("table_name") in ('"tables"', "__show_tables_expanded"):
             self._replace(node, f"FROM (SELECT name FROM {SYSTEM_SCHEMA}.datasets ORDER BY name)", "tables")
@@ -319,6 +365,11 @@ def allowed_functions() -> frozenset[str]:
     """Scalar, aggregate, macro and window functions that compute on values only, reviewed by hand."""
     listed = files("mcp_lakehouse.sql").joinpath("functions.txt").read_text(encoding="utf-8")
     return frozenset(listed.split("\n")) - {""} | _TABLE_FUNCTIONS
+
+
+def _folded(name: str) -> str:
+    """A name as the engine compares it: without regard to case in ASCII only."""
+    return "".join(letter.lower() if letter.isascii() else letter for letter in name)
 
 
 def _at_value(at: Node) -> tuple[str, str]:
