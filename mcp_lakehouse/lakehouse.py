@@ -33,6 +33,7 @@ from mcp_lakehouse.records import (
     QueryResult,
     RestoreReport,
 )
+from mcp_lakehouse.scratch import Scratch
 from mcp_lakehouse.settings import Settings, read_settings
 from mcp_lakehouse.sql.results import Results
 from mcp_lakehouse.sql.runner import Runner, WantedTable
@@ -62,7 +63,8 @@ class Lakehouse:
         self.bucket = bucket
         self.read_only = settings.flag("read_only")
         self._limits = settings.limits
-        self._scratch = cache / "scratch"
+        self._scratch_folder = Scratch(cache / "scratch")
+        self._scratch = self._scratch_folder.path
         self.catalog = Catalog(bucket)
         self.system = System(self.catalog, bucket)
         self.results = Results(cache / "results", self._limits.result)
@@ -82,7 +84,7 @@ class Lakehouse:
             keep_rejects=lambda records: self._append_journal("rejects", records),
             local_file=self._copies.path,
             allowed_roots=settings.allowed_roots,
-            scratch=self._scratch / f"sources-{secrets.token_hex(8)}",
+            scratch=self._scratch / "sources",
         )
         self._journal = Journal(self._append_journal)
         self._journal_lock = threading.Lock()
@@ -124,6 +126,7 @@ class Lakehouse:
         self._journal.close()
         self._runner.close()
         self._loaders.close()
+        self._scratch_folder.close()
 
     def warm(self) -> None:
         """Get ready for the first statement, in the background."""
@@ -184,7 +187,15 @@ class Lakehouse:
         """
         with self._recording("sql", None):
             result, _ = self._runner.run(statement, params, max_rows=max_rows, detailed=detailed, cancel=cancel)
-            return replace(result, trace_id=trace.current_trace_id()) if detailed else result
+            content = self.settings.flag("trace_content")
+            trace.annotate(
+                **trace.statement_attributes(statement, sorted(result.datasets or {}), content=content),
+                rows=result.row_count,
+                truncated=result.truncated,
+            )
+            if detailed:
+                return replace(result, trace_id=trace.current_trace_id())
+            return replace(result, datasets=None)
 
     def read_result(
         self, result_uri: str, offset: int = 0, max_rows: int = 100, *, cancel: CancelToken | None = None
@@ -225,7 +236,16 @@ class Lakehouse:
                 who=who or _user(),
                 trace_id=trace.current_trace_id(),
             )
-            return self._loader.load(request, progress=progress, cancel=cancel or CancelToken())
+            report = self._loader.load(request, progress=progress, cancel=cancel or CancelToken())
+            trace.annotate(
+                dataset=report.dataset,
+                version=report.version,
+                rows_added=report.rows_added,
+                rows_updated=report.rows_updated,
+                rows_rejected=report.rows_rejected,
+                unchanged=report.unchanged,
+            )
+            return report
 
     def drop_dataset(self, dataset: str, confirm: str, *, who: str | None = None) -> DropReport:
         """Hide a dataset; its versions stay, and `restore_dataset` brings it back."""
@@ -303,7 +323,7 @@ class Lakehouse:
 
     def _rejects(self, load: str, offset: int, max_rows: int, cancel: CancelToken | None) -> QueryResult:
         statement = (
-            'SELECT source, line, "column", reason, text FROM system.rejects WHERE load = $1 ORDER BY source, line'
+            "SELECT source, line, column_name, reason, text FROM system.rejects WHERE load = $1 ORDER BY source, line"
         )
         _, stored = self._runner.run(statement, [load], max_rows=1, cancel=cancel)
         if not stored.rows:
@@ -362,7 +382,6 @@ class Lakehouse:
             "address_space_bytes": limits.memory_bytes + self._limits.sql.address_space_headroom_bytes,
             "file_bytes": 1 << 40,
         }
-        self._scratch.mkdir(parents=True, exist_ok=True)
         return Worker("load", config, scratch=scratch)
 
     @contextlib.contextmanager
@@ -377,7 +396,7 @@ class Lakehouse:
     @contextlib.contextmanager
     def _recording(self, operation: str, dataset: str | None) -> Iterator[None]:
         """One span for each verb; every failure goes to the error journal."""
-        with trace.span(f"lake.{operation}", **({"lakehouse.dataset": dataset} if dataset else {})):
+        with trace.span(f"lake.{operation}", dataset=dataset):
             try:
                 yield
             except LakehouseError as error:

@@ -146,6 +146,11 @@ class Catalog:
             hint = "the lake is empty: load a file with ingest first"
         return NotFound(f"there is no dataset {name[:100]!r}", hint=hint)
 
+    def forget(self, name: str) -> None:
+        """Read a dataset's log anew on its next use: for when something else replaced its files."""
+        with self._lock:
+            self._tables.pop(name.lower(), None)
+
     def page(self, match: str | None, limit: int, cursor: str | None) -> tuple[list[Dataset], str | None]:
         """Datasets whose name or description holds `match`, after the one named by `cursor`."""
         if not 1 <= limit <= _PAGE_LIMIT:

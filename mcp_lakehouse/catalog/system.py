@@ -26,11 +26,11 @@ COLUMNS: Columns = (
     ("dataset", _TEXT), ("name", _TEXT), ("position", _COUNT), ("type", _TEXT), ("nullable", "BOOLEAN"),
 )  # fmt: skip
 VERSIONS: Columns = (
-    ("dataset", _TEXT), ("version", _COUNT), ("at", _TIME), ("operation", _TEXT), ("source", _TEXT),
+    ("dataset", _TEXT), ("version", _COUNT), ("time", _TIME), ("operation", _TEXT), ("source", _TEXT),
     ("rows_added", _COUNT), ("rows_updated", _COUNT), ("rows_rejected", _COUNT), ("who", _TEXT), ("trace_id", _TEXT),
 )  # fmt: skip
 OPERATIONS: Columns = (
-    ("at", _TIME), ("who", _TEXT), ("operation", _TEXT), ("dataset", _TEXT), ("from_version", _COUNT),
+    ("time", _TIME), ("who", _TEXT), ("operation", _TEXT), ("dataset", _TEXT), ("from_version", _COUNT),
     ("to_version", _COUNT), ("source", _TEXT), ("rows_added", _COUNT), ("rows_updated", _COUNT),
     ("rows_rejected", _COUNT), ("trace_id", _TEXT),
 )  # fmt: skip
@@ -39,12 +39,12 @@ ERRORS: Columns = (
     ("who", _TEXT), ("trace_id", _TEXT),
 )  # fmt: skip
 SPANS: Columns = (
-    ("trace_id", _TEXT), ("span_id", _TEXT), ("parent_id", _TEXT), ("name", _TEXT), ("kind", _TEXT), ("start", _TIME),
-    ("end", _TIME), ("duration_ms", "DOUBLE"), ("status", _TEXT), ("attributes", _TEXT),
+    ("trace_id", _TEXT), ("span_id", _TEXT), ("parent_id", _TEXT), ("name", _TEXT), ("kind", _TEXT), ("started_at", _TIME),
+    ("ended_at", _TIME), ("duration_ms", "DOUBLE"), ("status", _TEXT), ("attributes", _TEXT),
 )  # fmt: skip
 REJECTS: Columns = (
-    ("load", _TEXT), ("dataset", _TEXT), ("source", _TEXT), ("line", _COUNT), ("column", _TEXT), ("reason", _TEXT),
-    ("text", _TEXT), ("at", _TIME),
+    ("load", _TEXT), ("dataset", _TEXT), ("source", _TEXT), ("line", _COUNT), ("column_name", _TEXT), ("reason", _TEXT),
+    ("text", _TEXT), ("time", _TIME),
 )  # fmt: skip
 
 # Records that come in one by one are tables of their own; the others are read from the logs.

@@ -24,7 +24,7 @@ from mcp_lakehouse.ingest.sources import InlineText, SourceFile, check_name, dat
 from mcp_lakehouse.ingest.types import merge_columns
 from mcp_lakehouse.limits import IngestLimits
 from mcp_lakehouse.records import InferredColumn, IngestReport
-from mcp_lakehouse.table import DataFile, StagedFile, TableColumn
+from mcp_lakehouse.table import ABSENT, DataFile, StagedFile, TableColumn
 from mcp_lakehouse.worker.channel import Message
 from mcp_lakehouse.worker.process import Worker
 
@@ -91,9 +91,7 @@ class Loader:
         """Load a source and return what came of it. Raises `LakehouseError`; then nothing was changed."""
         if request.mode not in MODES:
             raise InvalidInput(f"mode is {request.mode!r}", hint=f"modes: {', '.join(MODES)}")
-        files = resolve(
-            request.source, allowed_roots=self._allowed_roots, limits=self._limits, scratch=self._scratch
-        )
+        files = resolve(request.source, allowed_roots=self._allowed_roots, limits=self._limits, scratch=self._scratch)
         name = check_name(request.dataset) if request.dataset else dataset_name(files, request.source)
         contents = self._fingerprints(files, progress, cancel)
         base = self._catalog.find(name)
@@ -123,9 +121,7 @@ class Loader:
             done += file.bytes
         return contents
 
-    def _fresh(
-        self, present: Dataset | None, request: Request, contents: Mapping[SourceFile, str]
-    ) -> list[SourceFile]:
+    def _fresh(self, present: Dataset | None, request: Request, contents: Mapping[SourceFile, str]) -> list[SourceFile]:
         """The files that are not in the dataset yet; each content once, however often it is named."""
         distinct = list({content: file for file, content in reversed(contents.items())}.values())[::-1]
         if present is None:
@@ -163,9 +159,7 @@ class Loader:
             worker,
             {
                 "op": "load",
-                "files": [
-                    {"path": str(f.path), "name": f.name, "format": f.format, "sheet": f.sheet} for f in files
-                ],
+                "files": [{"path": str(f.path), "name": f.name, "format": f.format, "sheet": f.sheet} for f in files],
                 "columns": existing,
                 "columns_limit": self._limits.columns,
             },
@@ -310,8 +304,8 @@ class Loader:
         text = _known_columns(list(request.text or (present.text if present else [])), loaded.columns, "text")
         if loaded.kind == "documents" and not text:
             text = ["text"]
-        at_version = base.snapshot.version if base is not None else None
-        next_version = 0 if at_version is None else at_version + 1
+        at_version = base.snapshot.version if base is not None else ABSENT
+        next_version = at_version + 1
         if present is None or request.mode == "replace":
             properties = properties_for(kind=loaded.kind, key=key, text=text, epoch=next_version)
             transactions = {_transaction(next_version, content): 1 for content in fresh}
@@ -330,7 +324,9 @@ class Loader:
             return None
         columns = _merged(present, loaded.columns)
         properties = properties_for(kind=present.kind, key=key, text=text, epoch=present.epoch)
-        changed = {name: value for name, value in properties.items() if present.snapshot.properties.get(name, "") != value}
+        changed = {
+            name: value for name, value in properties.items() if present.snapshot.properties.get(name, "") != value
+        }
         if loaded.removed or request.mode == "upsert":
             return table.rewrite(
                 loaded.removed,
@@ -436,7 +432,11 @@ def _joined(first: Path | None, second: str | None) -> Path | None:
 def _reject_records(path: Path, load: str, dataset: str) -> list[dict[str, object]]:
     now = datetime.now(UTC).isoformat()
     with path.open(encoding="utf-8") as lines:
-        return [{"load": load, "dataset": dataset, "at": now, **json.loads(line)} for line in lines]
+        kept = (json.loads(line) for line in lines)
+        return [
+            {"load": load, "dataset": dataset, "time": now, "column_name": record.pop("column", None), **record}
+            for record in kept
+        ]
 
 
 def _source_text(contents: Mapping[SourceFile, str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.errors import InvalidInput, LakehouseError
 from mcp_lakehouse.limits import Limits, SqlLimits
@@ -84,9 +85,10 @@ class Runner:
             **self._page_limits(max_rows, detailed),
         }
         with self._pool.lend(timeout_seconds=timeout, cancel=cancel) as worker:
-            answer = worker.call(
-                request, timeout_seconds=timeout, cancel=cancel, on_event=self._on_event, on_timeout="the statement"
-            )
+            with trace.span("sql.execute"):
+                answer = worker.call(
+                    request, timeout_seconds=timeout, cancel=cancel, on_event=self._on_event, on_timeout="the statement"
+                )
             columns = [Column(name, type_) for name, type_ in answer["columns"]]
             stored = self._results.keep(identifier, Path(answer["file"]), columns, answer["batches"])
         result = QueryResult(
@@ -96,7 +98,7 @@ class Runner:
             truncated=answer["truncated"],
             elapsed_ms=answer["elapsed_ms"],
             result_uri=stored.uri,
-            datasets=answer["versions"] if detailed else None,
+            datasets=answer["versions"],
         )
         return result, stored
 

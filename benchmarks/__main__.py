@@ -1,0 +1,57 @@
+"""`python -m benchmarks [NAME …]`: run all (or the named) benchmarks and write docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import anyio
+
+from benchmarks import cancel, commits, ingest, large, sql, start, surface
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
+ALL = {
+    "sql": sql.run,
+    "ingest": ingest.run,
+    "large": large.run,
+    "start": start.run,
+    "cancel": cancel.run,
+    "commits": commits.run,
+    "surface": surface.run,
+}
+
+
+def main(names: list[str]) -> None:
+    """Run and write."""
+    sections = []
+    for name in names or list(ALL):
+        print(f"{name} …", file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory(prefix="lakehouse-bench-") as folder:
+            work = ALL[name]
+            section = anyio.run(partial(work, Path(folder))) if name in ("sql", "cancel") else work(Path(folder))
+        print(section, end="\n\n", flush=True)
+        sections.append(str(section))
+    if not names:
+        PAGE.write_text("\n\n".join([_head(), *sections]) + "\n", encoding="utf-8")
+
+
+def _head() -> str:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    packages = ", ".join(f"{name} {version(name)}" for name in ("duckdb", "deltalake", "pyarrow", "mcp"))
+    return (
+        "# Benchmarks\n\n"
+        "Written by `make bench`; contenders take turns in one run and medians are compared, because machines vary: "
+        "read the ratios. "
+        f"This run: {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} processors, {memory:.0f} GiB, "
+        f"Python {platform.python_version()}, {packages}."
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,88 @@
+"""`sql` through MCP over stdio beside the same statements in bare DuckDB on plain Parquet files."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from benchmarks.client import call, connect
+from benchmarks.measure import Timing, ms, table
+
+ROWS = 10_000_000
+DIMENSION_ROWS = 100_000
+ROUNDS = 15
+QUICK_ROUNDS = 200
+
+STATEMENTS = {
+    "scan": "SELECT sum(amount), avg(quantity), max(note) FROM fact WHERE quantity > 3",
+    "group-by": "SELECT store, count(*) AS n, sum(amount) AS total FROM fact GROUP BY store ORDER BY total DESC LIMIT 10",
+    "join": "SELECT region, sum(amount) FROM fact JOIN stores USING (store) GROUP BY region ORDER BY 2 DESC",
+    "point look-up": "SELECT * FROM fact WHERE id = 7654321",
+}
+QUICK = {
+    "SELECT 1 (transport)": "SELECT 1",
+    "count(*) on 1M rows": "SELECT count(*) FROM million",
+}
+
+
+def make_data(folder: Path) -> None:
+    """Seeded Parquet files: a fact table, a dimension, and a table of a million rows."""
+    connection = duckdb.connect()
+    connection.execute("SELECT setseed(0.42)")
+    select = (
+        "SELECT i AS id, (hash(i) % 100000)::BIGINT AS store, round(random() * 500, 2) AS amount, "
+        "(hash(i * 7) % 20)::INTEGER AS quantity, 'note ' || (hash(i * 3) % 5000) AS note, "
+        "TIMESTAMPTZ '2026-01-01 00:00:00Z' + INTERVAL (i) SECOND AS at FROM range({rows}) t(i)"
+    )
+    options = "(FORMAT parquet, COMPRESSION zstd)"
+    connection.execute(f"COPY ({select.format(rows=ROWS)}) TO '{folder}/fact.parquet' {options}")
+    connection.execute(f"COPY ({select.format(rows=1_000_000)}) TO '{folder}/million.parquet' {options}")
+    connection.execute(
+        f"COPY (SELECT i AS store, 'region ' || (i % 12) AS region FROM range({DIMENSION_ROWS}) t(i)) "
+        f"TO '{folder}/stores.parquet' {options}"
+    )
+
+
+async def run(folder: Path) -> str:
+    """The Markdown section."""
+    make_data(folder)
+    bare = duckdb.connect()
+    bare.execute("SET parquet_metadata_cache = true")
+    for name in ("fact", "stores", "million"):
+        bare.execute(f"CREATE VIEW {name} AS FROM read_parquet('{folder}/{name}.parquet')")
+    async with connect(folder / "lake", folder) as client:
+        for name in ("fact", "stores", "million"):
+            await call(client, "ingest", source=str(folder / f"{name}.parquet"))
+        quick = {name: await _rounds(client, bare, statement, QUICK_ROUNDS) for name, statement in QUICK.items()}
+        timed = {name: await _rounds(client, bare, statement, ROUNDS) for name, statement in STATEMENTS.items()}
+    transport = quick["SELECT 1 (transport)"]["mcp"].median
+    rows = []
+    for name, timing in timed.items():
+        ours, theirs = timing["mcp"].median, timing["bare"].median
+        rows.append([name, ms(ours), ms(theirs), f"{ours / theirs:.2f}", f"{(ours - transport) / theirs:.2f}"])
+    head = ["10M rows", "sql over MCP, ms", "bare DuckDB, ms", "ratio", "ratio without transport"]
+    quick_rows = [
+        [name, ms(timing["mcp"].median), ms(timing["mcp"].percentile(0.99)), ms(timing["bare"].median)]
+        for name, timing in quick.items()
+    ]
+    return (
+        f"### SQL\n\nMedians of {ROUNDS} rounds, taking turns; the same statements, warm.\n\n{table(head, rows)}\n\n"
+        + table(["over stdio", "p50, ms", "p99, ms", "bare DuckDB p50, ms"], quick_rows)
+    )
+
+
+async def _rounds(client: Any, bare: duckdb.DuckDBPyConnection, statement: str, rounds: int) -> dict[str, Timing]:
+    seconds: dict[str, list[float]] = {"mcp": [], "bare": []}
+    for number in range(rounds + 2):
+        began = time.perf_counter()
+        await call(client, "sql", statement=statement)
+        middle = time.perf_counter()
+        bare.execute(statement).fetchall()
+        end = time.perf_counter()
+        if number >= 2:
+            seconds["mcp"].append(middle - began)
+            seconds["bare"].append(end - middle)
+    return {name: Timing(tuple(taken)) for name, taken in seconds.items()}
