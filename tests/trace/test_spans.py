@@ -33,9 +33,9 @@ def test_spans_inside_one_another_are_one_trace(kept: list[SpanRecord]) -> None:
     assert inner.parent_id == outer.span_id
     assert outer.parent_id is None
     assert {inner.trace_id, outer.trace_id} == {trace_id}
-    assert outer.start <= inner.start <= inner.end <= outer.end
+    assert outer.started_at <= inner.started_at <= inner.ended_at <= outer.ended_at
     assert outer.duration_ms >= inner.duration_ms > 0
-    assert outer.start.utcoffset() is not None
+    assert outer.started_at.utcoffset() is not None
 
 
 def test_short_names_are_ours_and_nothing_is_left_out_but_none(kept: list[SpanRecord]) -> None:
