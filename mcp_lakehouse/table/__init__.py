@@ -1,0 +1,19 @@
+"""Tables: versioned rows in Parquet files, under a log that any Delta Lake engine reads."""
+
+from mcp_lakehouse.table.committing import ABSENT
+from mcp_lakehouse.table.evolution import evolve
+from mcp_lakehouse.table.schema import storable_type
+from mcp_lakehouse.table.table import Table
+from mcp_lakehouse.table.values import Commit, DataFile, Snapshot, StagedFile, TableColumn
+
+__all__ = [
+    "ABSENT",
+    "Commit",
+    "DataFile",
+    "Snapshot",
+    "StagedFile",
+    "Table",
+    "TableColumn",
+    "evolve",
+    "storable_type",
+]

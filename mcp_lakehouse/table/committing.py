@@ -1,0 +1,139 @@
+"""Putting one commit at the next place of the log: files first, then the record that names them."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from uuid import uuid4
+
+from mcp_lakehouse.errors import Conflict, LakehouseError, StorageFailed
+from mcp_lakehouse.store import Bucket
+from mcp_lakehouse.table.actions import Draft, commit_bytes
+from mcp_lakehouse.table.log import LogState, join
+from mcp_lakehouse.table.reading import LogReader, write_checkpoint
+from mcp_lakehouse.table.values import DataFile, StagedFile
+
+ABSENT = -1
+CHECKPOINT_COMMITS = 100
+# Each lost attempt means that another writer's commit went in, so this is only reached in a storm.
+COMMIT_ATTEMPTS = 100
+
+# What a commit is to do on top of a state (`None`: there is no table). Asked again after a lost race.
+Plan = Callable[[LogState | None], Draft]
+
+
+class Committer:
+    """Commits to one table. `current` gives the newest state, `adopt` takes in a commit of our own."""
+
+    def __init__(
+        self,
+        bucket: Bucket,
+        prefix: str,
+        reader: LogReader,
+        *,
+        current: Callable[[], LogState | None],
+        adopt: Callable[[LogState | None, int, bytes], None],
+    ) -> None:
+        self._bucket = bucket
+        self._prefix = prefix
+        self._reader = reader
+        self._current = current
+        self._adopt = adopt
+
+    def commit(
+        self, plan: Plan, staged: Sequence[StagedFile], transactions: Mapping[str, int], at_version: int | None
+    ) -> int:
+        """Commit and return the version. Raises `Conflict` when the plan's base or a transaction is taken.
+
+        When it raises, the files it put in place are removed again, unless the commit may yet arrive.
+        """
+        placed: list[DataFile] = []
+        arriving = False
+        try:
+            for _ in range(COMMIT_ATTEMPTS):
+                state = self._current()
+                self._check(state, transactions, at_version)
+                draft = plan(state)
+                if not placed:
+                    self._place(staged, placed)
+                version = 0 if state is None else state.version + 1
+                data = commit_bytes(draft, placed, transactions, state, self._prefix)
+                arriving = True
+                won = self._put(version, data, placed)
+                arriving = False
+                if won:
+                    self._adopt(state, version, data)
+                    self._checkpoint(version)
+                    return version
+            raise Conflict(f"other writers of {self._prefix!r} kept winning", hint="try again when fewer are at work")
+        except BaseException:
+            if not arriving:
+                self._discard(placed)
+            raise
+
+    def _check(self, state: LogState | None, transactions: Mapping[str, int], at_version: int | None) -> None:
+        newest = ABSENT if state is None else state.version
+        if at_version is not None and at_version != newest:
+            what = "is there already" if at_version == ABSENT else f"is at version {newest}, not {at_version}"
+            raise Conflict(f"table {self._prefix!r} {what}", hint="read it again and redo the work")
+        for app_id, version in transactions.items():
+            known = None if state is None else state.transactions.get(app_id)
+            if known is not None and known >= version:
+                raise Conflict(
+                    f"table {self._prefix!r} has taken in transaction {app_id!r} {version} before",
+                    hint="nothing is left to do: ask transaction_version first",
+                )
+
+    def _place(self, staged: Sequence[StagedFile], placed: list[DataFile]) -> None:
+        # Names sort in the order of writing, so that every reader sees the rows in one order.
+        start = f"part-{time.time_ns():016x}"
+        for number, file in enumerate(staged):
+            size = _size(file)
+            if size != file.bytes:
+                raise StorageFailed(
+                    f"the staged file {file.path.name} has {size} bytes, not {file.bytes}: it is not whole",
+                    hint="check the free space where files are staged, and load again",
+                )
+            key = join(self._prefix, f"{start}-{number:04d}-{uuid4().hex[:12]}.parquet")
+            placed.append(DataFile(key, file.bytes, file.rows, file.statistics))
+            self._bucket.upload(file.path, key)
+
+    def _put(self, version: int, data: bytes, placed: Sequence[DataFile]) -> bool:
+        """Whether this commit got its place in the log."""
+        try:
+            self._bucket.write(self._reader.key(version), data, if_absent=True)
+        except Conflict:
+            # A request whose answer was lost is sent again, and then refused because of itself.
+            return self._holds(version, data)
+        except StorageFailed:
+            if self._holds(version, data):
+                return True
+            if self._bucket.local_path(self._prefix) is not None:
+                # Unlike a request over a network, this one cannot arrive late.
+                self._discard(placed)
+            raise
+        return True
+
+    def _holds(self, version: int, data: bytes) -> bool:
+        return self._bucket.read_many([self._reader.key(version)])[0] == data
+
+    def _discard(self, placed: Sequence[DataFile]) -> None:
+        # What no commit names is invisible, so a failure here costs space and nothing else.
+        with contextlib.suppress(LakehouseError):
+            self._bucket.delete(file.key for file in placed)
+
+    def _checkpoint(self, version: int) -> None:
+        if version and version % CHECKPOINT_COMMITS == 0:
+            # The commit stands without it, and the library raises more kinds than it documents.
+            with contextlib.suppress(Exception):
+                write_checkpoint(self._bucket, self._prefix)
+
+
+def _size(file: StagedFile) -> int:
+    try:
+        return file.path.stat().st_size
+    except OSError as error:
+        raise StorageFailed(
+            f"the staged file {file.path.name} cannot be read: {error.strerror}", hint="load the source again"
+        ) from error

@@ -1,0 +1,215 @@
+"""Finding and adding up a table's log: the newest checkpoint at or before a version, then every commit after it.
+
+Reading is ours because the table library replays every file of the table after each commit (80 ms at
+1,000 files, against 0.1 ms here) and looks each transaction up by itself.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from mcp_lakehouse.errors import NotFound, UnsupportedLake
+from mcp_lakehouse.store import Bucket
+from mcp_lakehouse.table.log import UNCOUNTED, Action, LogState, Replay, commit_of, join, parse_commit
+from mcp_lakehouse.table.values import Commit, DataFile
+
+LOG = "_delta_log"
+# Commits fetched side by side when a log is opened; on a local disk the misses cost nothing.
+_BATCH = 32
+_CHECKPOINT = re.compile(r"(\d{20})\.checkpoint(?:\.(\d{10})\.(\d{10}))?\.parquet")
+_COMMIT = re.compile(r"(\d{20})\.json")
+_CHECKPOINT_COLUMNS = ("txn", "add.path", "add.size", "add.stats", "add.deletionVector", "metaData", "protocol")
+
+
+class LogReader:
+    """Reads one table's log. Holds no state, so threads may share it."""
+
+    def __init__(self, bucket: Bucket, prefix: str) -> None:
+        self._bucket = bucket
+        self._prefix = prefix
+
+    def key(self, version: int) -> str:
+        """Where the log file of a version lies, or will."""
+        return self._log_key(f"{version:020d}.json")
+
+    def exists(self) -> bool:
+        """Whether there is a table."""
+        return self._bucket.exists(self.key(0)) or self._bucket.exists(self._log_key("_last_checkpoint"))
+
+    def open(self) -> LogState | None:
+        """The newest version, or `None` where there is no table."""
+        checkpoint = self._last_checkpoint()
+        if checkpoint is None and not self._bucket.exists(self.key(0)):
+            # Someone cleaned the log and lost the pointer, or there is no table at all.
+            checkpoints = self._listed()[1]
+            if not checkpoints:
+                return None
+            checkpoint = max(checkpoints)
+        replay = self._start(checkpoint)
+        for version, actions in self.commits(replay.version + 1):
+            replay.apply(version, actions)
+        return self._finished(replay)
+
+    def advance(self, state: LogState) -> LogState:
+        """A state with the commits since in it; the same object if there are none."""
+        replay: Replay | None = None
+        for version, actions in self.commits(state.version + 1, first_batch=1):
+            replay = replay or Replay.of(state, self._prefix)
+            replay.apply(version, actions)
+        return self._finished(replay) if replay else state
+
+    def open_version(self, version: int, newest: int) -> LogState:
+        """An older version. Raises `NotFound`, naming those that can be read."""
+        pointer = self._last_checkpoint()
+        if self._bucket.exists(self.key(0)) and (pointer or 0) <= version:
+            earliest, usable = 0, [] if pointer is None else [pointer]
+        else:
+            earliest, checkpoints = self._listed()
+            usable = [each for each in checkpoints if each <= version]
+        if not earliest <= version <= newest:
+            raise NotFound(
+                f"table {self._prefix!r} has no version {version}", hint=f"it has versions {earliest} to {newest}"
+            )
+        replay = self._start(max(usable, default=None))
+        for number, actions in self.commits(replay.version + 1, until=version):
+            replay.apply(number, actions)
+        if replay.version != version:
+            raise NotFound(
+                f"version {version} of table {self._prefix!r} cannot be read: its log has a gap",
+                hint=f"restore {self.key(replay.version + 1)}",
+            )
+        return self._finished(replay)
+
+    def earliest(self) -> int:
+        """The first version that can be read."""
+        return 0 if self._bucket.exists(self.key(0)) else self._listed()[0]
+
+    def records(self, versions: Sequence[int]) -> Iterator[Commit]:
+        """The records of versions, in the order given, up to the first that is missing."""
+        for start in range(0, len(versions), _BATCH):
+            batch = versions[start : start + _BATCH]
+            for version, data in zip(batch, self._bucket.read_many([self.key(each) for each in batch]), strict=True):
+                if data is None:
+                    return
+                yield commit_of(version, parse_commit(data, self.key(version)))
+
+    def commits(
+        self, start: int, *, until: int | None = None, first_batch: int = _BATCH
+    ) -> Iterator[tuple[int, Sequence[Action]]]:
+        """Every commit from `start` on, as far as the log goes without a gap (or until that version)."""
+        size = first_batch
+        while until is None or start <= until:
+            stop = start + size if until is None else min(start + size, until + 1)
+            for version, data in zip(
+                range(start, stop), self._bucket.read_many([self.key(each) for each in range(start, stop)]), strict=True
+            ):
+                if data is None:
+                    return
+                yield version, parse_commit(data, self.key(version))
+            start, size = stop, _BATCH
+
+    def _start(self, checkpoint: int | None) -> Replay:
+        replay = Replay(self._prefix)
+        if checkpoint is None:
+            return replay
+        for part in self._checkpoint_parts(checkpoint):
+            replay.apply(checkpoint, part)
+        # The checkpoint does not say when its version was committed.
+        for version, actions in self.commits(checkpoint, until=checkpoint):
+            replay.apply(version, [action for action in actions if "commitInfo" in action])
+        return replay
+
+    def _finished(self, replay: Replay) -> LogState:
+        for file_id, file in replay.files.items():
+            if file.rows == UNCOUNTED:
+                replay.files[file_id] = replace(file, rows=self._counted(file))
+        return replay.state()
+
+    def _counted(self, file: DataFile) -> int:
+        import pyarrow.parquet
+
+        path = self._bucket.local_path(file.key)
+        source = path if path is not None else io.BytesIO(self._bucket.read(file.key))
+        try:
+            return int(pyarrow.parquet.read_metadata(source).num_rows)
+        except (OSError, ValueError) as error:
+            raise UnsupportedLake(
+                f"{file.key} cannot be read as Parquet, and the log does not say how many rows it has",
+                hint="restore that file, or the version before it",
+            ) from error
+
+    def _last_checkpoint(self) -> int | None:
+        data = self._bucket.read_many([self._log_key("_last_checkpoint")])[0]
+        try:
+            return None if data is None else int(json.loads(data)["version"])
+        except (ValueError, KeyError, TypeError):
+            # Only a hint to readers; the listing has the truth.
+            return max(self._listed()[1], default=None)
+
+    def _listed(self) -> tuple[int, list[int]]:
+        """The first readable version, and the versions that have a whole checkpoint."""
+        names = [info.key.rpartition("/")[2] for info in self._bucket.list(self._log_key(""))]
+        commits = [int(match[1]) for match in map(_COMMIT.fullmatch, names) if match]
+        found: dict[int, int] = {}
+        parts: dict[int, int] = {}
+        for match in filter(None, map(_CHECKPOINT.fullmatch, names)):
+            version = int(match[1])
+            found[version] = found.get(version, 0) + 1
+            parts[version] = int(match[3] or 1)
+        checkpoints = sorted(version for version, count in found.items() if count >= parts[version])
+        return (0 if 0 in commits else min(checkpoints, default=0)), checkpoints
+
+    def _checkpoint_parts(self, version: int) -> Iterator[list[Action]]:
+        name = f"{version:020d}.checkpoint"
+        single = self._bucket.read_many([self._log_key(f"{name}.parquet")])[0]
+        if single is not None:
+            yield _checkpoint_actions(single)
+            return
+        infos = list(self._bucket.list(self._log_key("")))
+        keys = sorted(info.key for info in infos if info.key.rpartition("/")[2].startswith(f"{name}."))
+        if not keys or not all(_CHECKPOINT.fullmatch(key.rpartition("/")[2]) for key in keys):
+            raise UnsupportedLake(
+                f"the checkpoint of version {version} of table {self._prefix!r} is missing or of a newer kind",
+                hint="upgrade mcp-lakehouse, or restore that file",
+            )
+        for key in keys:
+            yield _checkpoint_actions(self._bucket.read(key))
+
+    def _log_key(self, name: str) -> str:
+        return join(self._prefix, f"{LOG}/{name}" if name else LOG)
+
+
+def _checkpoint_actions(data: bytes) -> list[Action]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        rows: list[dict[str, Any]] = (
+            pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data)).read(columns=list(_CHECKPOINT_COLUMNS)).to_pylist()
+        )
+    except (OSError, ValueError) as error:
+        raise UnsupportedLake("a checkpoint of the table is damaged", hint="delete it and _last_checkpoint") from error
+    actions: list[Action] = []
+    for row in rows:
+        action = {name: value for name, value in row.items() if value is not None}
+        if "metaData" in action:
+            # Parquet maps arrive as pairs.
+            action["metaData"]["configuration"] = dict(action["metaData"]["configuration"] or ())
+            action["metaData"]["format"]["options"] = dict(action["metaData"]["format"].get("options") or ())
+        if action:
+            actions.append(action)
+    return actions
+
+
+def write_checkpoint(bucket: Bucket, prefix: str) -> None:
+    """Let readers start at the newest version instead of the first. Raises whatever the table library does."""
+    from deltalake import DeltaTable
+
+    local = bucket.local_path(prefix)
+    address = str(local) if local is not None else join(bucket.url, prefix)
+    DeltaTable(address, storage_options=dict(bucket.storage_options)).create_checkpoint()
