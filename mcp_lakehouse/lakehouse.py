@@ -36,7 +36,7 @@ from mcp_lakehouse.records import (
 from mcp_lakehouse.scratch import Scratch
 from mcp_lakehouse.settings import Settings, read_settings
 from mcp_lakehouse.sql.results import Results
-from mcp_lakehouse.sql.runner import Runner, WantedTable
+from mcp_lakehouse.sql.runner import Parameters, Runner, WantedTable
 from mcp_lakehouse.store import Bucket, open_bucket
 from mcp_lakehouse.store.copies import LocalCopies
 from mcp_lakehouse.table import StagedFile, Table
@@ -175,7 +175,7 @@ class Lakehouse:
     def sql(
         self,
         statement: str,
-        params: Json = None,
+        params: Parameters = None,
         max_rows: int = 100,
         *,
         detailed: bool = False,

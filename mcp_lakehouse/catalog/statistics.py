@@ -11,6 +11,7 @@ from mcp_lakehouse.catalog.catalog import Dataset, folder_of
 from mcp_lakehouse.errors import LimitExceeded, StatementFailed, WorkerDied
 from mcp_lakehouse.records import ColumnStatistics, Json
 from mcp_lakehouse.sql.values import quote
+from mcp_lakehouse.table import TableColumn
 
 # Statements are generated for so many columns at a time: each has four aggregates.
 _COLUMNS_AT_ONCE = 50
@@ -35,10 +36,7 @@ class Statistics:
             if measured is None:
                 measured = self._measure(dataset, [(column.name, column.type) for column in columns])
                 self._write(dataset, measured)
-        return [
-            ColumnStatistics(column.name, column.type, column.nullable, *values, column.description)
-            for column, values in zip(columns, measured, strict=True)
-        ]
+        return [_statistics(column, *values) for column, values in zip(columns, measured, strict=True)]
 
     def _measure(self, dataset: Dataset, columns: list[tuple[str, str]]) -> list[list[Json]]:
         measured: list[list[Json]] = []
@@ -51,7 +49,7 @@ class Statistics:
                 )
             except (LimitExceeded, StatementFailed, WorkerDied):
                 # A summary must not fail the description it belongs to.
-                row = [None] * 4 * len(part)
+                row = [None for _ in range(4 * len(part))]
             # Order of ColumnStatistics: distinct, min, max, nulls.
             measured.extend(row[index : index + 4] for index in range(0, len(row), 4))
         return measured
@@ -77,6 +75,19 @@ class Statistics:
         except OSError:
             # Disposable: measured again next time.
             return
+
+
+def _statistics(column: TableColumn, distinct: Json, least: Json, greatest: Json, nulls: Json) -> ColumnStatistics:
+    return ColumnStatistics(
+        name=column.name,
+        type=column.type,
+        nullable=column.nullable,
+        distinct=distinct if isinstance(distinct, int) else None,
+        min=least,
+        max=greatest,
+        nulls=nulls if isinstance(nulls, int) else None,
+        description=column.description,
+    )
 
 
 def _aggregates(name: str, type_: str) -> str:

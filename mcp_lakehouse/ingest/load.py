@@ -11,7 +11,7 @@ import json
 import random
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -123,13 +123,14 @@ class Loader:
 
     def _fresh(self, present: Dataset | None, request: Request, contents: Mapping[SourceFile, str]) -> list[SourceFile]:
         """The files that are not in the dataset yet; each content once, however often it is named."""
-        distinct = list({content: file for file, content in reversed(contents.items())}.values())[::-1]
+        first = {content: file for file, content in reversed(list(contents.items()))}
+        distinct = [file for file, content in contents.items() if first[content] is file]
         if present is None:
             return distinct
         if request.mode != "append":
             last = next(iter(changes(present.table.history(_RECENT))), None)
-            same = last is not None and last.get("operation") == request.mode
-            return [] if same and last.get("content") == _combined(contents.values()) else distinct
+            repeated = {"operation": request.mode, "content": _combined(contents.values())}
+            return [] if last is not None and repeated.items() <= last.items() else distinct
         known = present.table.transaction_version
         return [file for file in distinct if known(_transaction(present.epoch, contents[file])) is None]
 
@@ -372,8 +373,8 @@ def _transaction(epoch: int, content: str) -> str:
     return f"ingest:{epoch}:{content}"
 
 
-def _combined(contents: Sequence[str] | object) -> str:
-    return hashlib.sha256("\n".join(contents).encode()).hexdigest()  # type: ignore[arg-type]
+def _combined(contents: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(contents).encode()).hexdigest()
 
 
 def _columns_of(dataset: Dataset) -> list[list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,8 @@ class WantedTable:
     held: str | None
 
 
+# Values for a statement: by position or by name.
+Parameters = Sequence[Json] | Mapping[str, Json] | None
 # For each wanted table what the worker is to hold under its name, or None where it is a CTE only.
 # {"token", "version"?, "columns", "files"} or {"token", "columns", "rows"} or {"token", "result"}.
 Resolve = Callable[[Sequence[WantedTable]], list[Message | None]]
@@ -63,7 +65,7 @@ class Runner:
     def run(
         self,
         statement: str,
-        params: Json = None,
+        params: Parameters = None,
         *,
         max_rows: int,
         detailed: bool = False,

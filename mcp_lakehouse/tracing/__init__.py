@@ -21,8 +21,8 @@ class SpanRecord:
     parent_id: str | None
     name: str
     kind: str
-    start: datetime
-    end: datetime
+    started_at: datetime
+    ended_at: datetime
     duration_ms: float
     status: str
     attributes: Mapping[str, object]

@@ -17,7 +17,6 @@ _MOST = 100
 def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:
     """Add the completion handler."""
 
-    @server.completion()
     async def complete(
         ref: PromptReference | ResourceTemplateReference,
         argument: CompletionArgument,
@@ -30,6 +29,9 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:
         within = [name for name in candidates if begun in name.lower() and name not in starting]
         found = starting + within
         return Completion(values=found[:_MOST], total=len(found), has_more=len(found) > _MOST)
+
+    # The SDK's decorator is untyped.
+    server.completion()(complete)  # type: ignore[no-untyped-call]
 
 
 def _candidates(

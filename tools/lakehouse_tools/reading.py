@@ -15,7 +15,8 @@ from mcp_lakehouse.lakehouse import Lakehouse
 from mcp_lakehouse.records import DatasetDescription, DatasetList, QueryResult
 
 Scalar = str | int | float | bool | None
-Params = list[Scalar | list[Scalar]] | dict[str, Scalar | list[Scalar]]
+# Covariant, so that they are JSON values for the lake too.
+Params = list[Scalar] | dict[str, Scalar]
 
 
 def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:

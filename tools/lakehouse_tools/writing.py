@@ -44,9 +44,9 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls, subscribers:
         The same bytes twice change nothing (unchanged=true)."""
 
         def work(token: CancelToken) -> IngestReport:
-            inline = dict(source) if isinstance(source, dict) else source
+            given = {"text": source["text"], "name": source["name"]} if isinstance(source, dict) else source
             return lake.ingest(
-                inline, dataset, mode, key, text, description,
+                given, dataset, mode, key, text, description,
                 who=client_name(ctx), progress=progress_to(ctx, token), cancel=token,
             )  # fmt: skip
 
