@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcp_lakehouse.errors import LimitExceeded
+from mcp_lakehouse.limits import KIB
 from mcp_lakehouse.records import Json
 from mcp_lakehouse.sql.values import json_rows
 from mcp_lakehouse.worker.channel import Message
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
     from duckdb.sqltypes import DuckDBPyType
+
+_SMALL_BYTES = 64 * KIB
 
 
 class Page:
@@ -83,7 +86,7 @@ class Store:
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Append one batch; raises `LimitExceeded` above the size limit."""
-        writer = self._open(batch.schema)
+        writer = self._open(batch.schema, batch.nbytes)
         writer.write_batch(batch.rename_columns(self._names))
         self.rows += batch.num_rows
         self.batches.append(batch.num_rows)
@@ -95,7 +98,7 @@ class Store:
 
     def close(self, schema: pa.Schema) -> None:
         """Finish the file (an empty result is a file with a schema and no rows)."""
-        self._open(schema).close()
+        self._open(schema, 0).close()
         assert self._sink is not None
         self._sink.close()
 
@@ -105,13 +108,15 @@ class Store:
             self._sink.close()
         self.path.unlink(missing_ok=True)
 
-    def _open(self, schema: pa.Schema) -> pa.ipc.RecordBatchFileWriter:
+    def _open(self, schema: pa.Schema, first_bytes: int) -> pa.ipc.RecordBatchFileWriter:
         import pyarrow as pa
 
         if self._writer is None:
             fields = [field.with_name(name) for field, name in zip(schema, self._names, strict=True)]
             self._sink = pa.OSFile(str(self.path), "wb")
-            options = pa.ipc.IpcWriteOptions(compression="lz4", unify_dictionaries=True)
+            # Setting up compression takes longer than writing a small result does.
+            compression = "lz4" if first_bytes > _SMALL_BYTES else None
+            options = pa.ipc.IpcWriteOptions(compression=compression, unify_dictionaries=True)
             self._writer = pa.ipc.new_file(self._sink, pa.schema(fields), options=options)
         return self._writer
 

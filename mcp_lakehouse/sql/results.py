@@ -11,9 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mcp_lakehouse.errors import InvalidInput, NotFound
-from mcp_lakehouse.limits import ResultLimits
+from mcp_lakehouse.limits import MIB, ResultLimits
 from mcp_lakehouse.records import Column
 from mcp_lakehouse.sql.guard import RESULT_PREFIX
+
+_PRUNE_EVERY = 50
+_PRUNE_BYTES = 64 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Results:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._limits = limits
+        self._kept = 0
 
     def new_identifier(self) -> str:
         """32 hexadecimal digits nobody can guess: knowing a handle is the right to read it."""
@@ -54,7 +58,10 @@ class Results:
         description = {"columns": [asdict(column) for column in columns], "batches": list(batches)}
         (self.folder / f"{identifier}.json").write_text(json.dumps(description), encoding="utf-8")
         os.replace(file, stored.path)
-        self._prune()
+        # Looking through the folder costs more than a small statement: not each time.
+        self._kept += 1
+        if self._kept % _PRUNE_EVERY == 0 or stored.path.stat().st_size > _PRUNE_BYTES:
+            self._prune()
         return stored
 
     def find(self, uri: str) -> StoredResult:

@@ -25,10 +25,11 @@ def check_arguments(server: MCPServer[Any]) -> Any:
         if problem is not None:
             return CallToolResult(content=[TextContent(type="text", text=problem)], is_error=True)
         result = await call_next(ctx)
-        if isinstance(result, CallToolResult) and result.is_error:
-            for block in result.content:
-                if isinstance(block, TextContent) and "validation error" in block.text:
-                    block.text = _INPUT.sub("", _LINK.sub("", block.text))
+        # Inside the server's own layers a result is in its wire form already.
+        if isinstance(result, dict) and result.get("isError"):
+            for block in result.get("content", ()):
+                if "validation error" in block.get("text", ""):
+                    block["text"] = _INPUT.sub("", _LINK.sub("", block["text"]))
         return result
 
     return middleware
