@@ -14,6 +14,7 @@ class SqlLimits:
     """What one statement may use."""
 
     statement_chars: int = 100_000
+    columns: int = 4_096
     timeout_seconds: float = 60.0
     memory_bytes: int = 2 * GIB
     # Scalar functions allocate outside the engine's own limit (measured: up to 8x), so the

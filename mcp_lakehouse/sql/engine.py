@@ -261,6 +261,11 @@ class Engine:
 
         relation = self._connection.sql(checked.text, params=_parameters(request.get("params")))
         names, types = list(relation.columns), list(relation.types)
+        if len(names) > request["max_columns"]:
+            raise LimitExceeded(
+                f"the result has {len(names):,} columns; the limit is {request['max_columns']:,}",
+                hint="name the columns you need; UNPIVOT turns many columns into rows",
+            )
         page = Page(self._connection, types, request)
         store = Store(self._scratch / f"{request['result_id']}.arrow", names, request["stored_bytes"])
         try:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from duckdb.sqltypes import DuckDBPyType
 
 _SMALL_BYTES = 64 * KIB
+_LEAST_CELL_CHARS = 16
 
 
 class Page:
@@ -29,7 +30,9 @@ class Page:
         self._types = types
         self._max_rows: int = request["max_rows"]
         self._max_chars: int = request["max_chars_out"]
-        self._cell_chars: int = request["cell_chars"]
+        # However many columns there are, one row must fit.
+        fair_share = self._max_chars // max(1, len(types))
+        self._cell_chars: int = min(request["cell_chars"], max(_LEAST_CELL_CHARS, fair_share))
         self._batches: list[pa.RecordBatch] = []
         self._rows = 0
 

@@ -81,6 +81,7 @@ class Runner:
             "statement": statement,
             "params": params,
             "max_chars": sql.statement_chars,
+            "max_columns": sql.columns,
             "result_id": identifier,
             "stored_bytes": sql.stored_result_bytes,
             "cpu_seconds": timeout * sql.threads + 1,

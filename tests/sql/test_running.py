@@ -238,3 +238,13 @@ def _children_cpu() -> float:
             continue
         total += times.user + times.system
     return total
+
+
+def test_a_very_wide_row_fits_and_too_many_columns_are_refused(runner: Runner) -> None:
+    wide = "SELECT " + ", ".join(f"repeat('x', 900) AS c{i}" for i in range(900))
+    result = run(runner, wide)
+    assert len(result.rows) == 1
+    assert result.truncated
+    assert len(str(result.rows[0])) < 60_000
+    with pytest.raises(LimitExceeded, match="columns"):
+        run(runner, "PIVOT (SELECT i FROM range(5000) t(i)) ON i USING count(*)")
