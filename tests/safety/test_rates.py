@@ -1,0 +1,32 @@
+"""The two rates that are published: every hostile statement refused or contained, every benign one answered."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.safety.rates import Outcome, Rates, markdown, measure
+
+
+@pytest.fixture(scope="module")
+def rates(tmp_path_factory: pytest.TempPathFactory) -> Rates:
+    return measure(tmp_path_factory.mktemp("safety"))
+
+
+def _troubles(outcomes: list[Outcome]) -> list[str]:
+    return [f"{each.case.category}/{each.case.id}: {each.trouble}" for each in outcomes if each.trouble]
+
+
+def test_every_hostile_statement_and_call_is_refused_or_contained(
+    rates: Rates, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with capsys.disabled():
+        print("\n" + markdown(rates))
+    assert _troubles(rates.hostile) == []
+
+
+def test_every_benign_statement_is_answered(rates: Rates) -> None:
+    assert _troubles(rates.benign) == []
+
+
+def test_nothing_is_changed_reached_or_swollen_when_all_is_over(rates: Rates) -> None:
+    assert rates.afterwards == []
