@@ -49,7 +49,10 @@ async def run(folder: Path) -> str:
     rows = [
         ["a protocol call during it, ms (median / worst)", f"{ms(ping.median)} / {ms(max(pings))}"],
         ["SELECT 1 during it, ms (median / worst)", f"{ms(one.median)} / {ms(max(ones))}"],
-        ["CPU-seconds in the 2 s after the cancel (median / worst)", f"{Timing(tuple(burnt)).median:.3f} / {max(burnt):.3f}"],
+        [
+            "CPU-seconds in the 2 s after the cancel (median / worst)",
+            f"{Timing(tuple(burnt)).median:.3f} / {max(burnt):.3f}",
+        ],
     ]
     return "### A long statement, and cancelling it\n\n" + table(["", ""], rows)
 

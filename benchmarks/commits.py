@@ -19,7 +19,9 @@ def run(folder: Path) -> str:
     with Lakehouse.open(folder / "lake", allow=[folder]) as lake:
         for commit in range(COMMITS):
             first = commit * ROWS
-            text = "id,name,value\n" + "".join(f"{i},name {i % 77},{i * 3 % 1009}\n" for i in range(first, first + ROWS))
+            text = "id,name,value\n" + "".join(
+                f"{i},name {i % 77},{i * 3 % 1009}\n" for i in range(first, first + ROWS)
+            )
             began = time.perf_counter()
             lake.ingest({"text": text, "name": "small.csv"}, dataset="small")
             taken.append(time.perf_counter() - began)

@@ -43,7 +43,12 @@ class FakeCatalog:
         if table.schema == "system":
             return {
                 "token": "1",
-                "columns": [["name", "VARCHAR"], ["description", "VARCHAR"], ["rows", "BIGINT"], ["updated_at", "TIMESTAMP WITH TIME ZONE"]],
+                "columns": [
+                    ["name", "VARCHAR"],
+                    ["description", "VARCHAR"],
+                    ["rows", "BIGINT"],
+                    ["updated_at", "TIMESTAMP WITH TIME ZONE"],
+                ],
                 "rows": [["trips", "", 3, "2026-01-01T00:00:00Z"], ["empty", "", 0, None]],
             }
         if table.name not in self.files:

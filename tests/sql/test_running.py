@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import psutil
 import pytest
-from sql.conftest import FakeCatalog
 
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.errors import (
@@ -24,9 +23,12 @@ from mcp_lakehouse.errors import (
 )
 from mcp_lakehouse.records import Json, QueryResult
 from mcp_lakehouse.sql.runner import Runner
+from sql.conftest import FakeCatalog
 
 
-def run(runner: Runner, statement: str, params: Json = None, max_rows: int = 100, detailed: bool = False) -> QueryResult:
+def run(
+    runner: Runner, statement: str, params: Json = None, max_rows: int = 100, detailed: bool = False
+) -> QueryResult:
     return runner.run(statement, params, max_rows=max_rows, detailed=detailed)[0]
 
 
@@ -36,7 +38,10 @@ def rows(runner: Runner, statement: str, params: Json = None) -> list[list[Json]
 
 def test_rows_come_with_types_count_and_versions(runner: Runner) -> None:
     result = run(runner, "SELECT city, sum(fare) AS total FROM trips GROUP BY ALL ORDER BY city")
-    assert [(column.name, column.type) for column in result.columns] == [("city", "VARCHAR"), ("total", "DECIMAL(38,2)")]
+    assert [(column.name, column.type) for column in result.columns] == [
+        ("city", "VARCHAR"),
+        ("total", "DECIMAL(38,2)"),
+    ]
     assert result.rows == [["Bergen", "7.25"], ["Oslo", "12.50"]]
     assert (result.row_count, result.truncated, result.datasets) == (2, False, {"trips": 1})
 
@@ -176,7 +181,9 @@ def test_errors_say_what_to_do_next(runner: Runner, statement: str, error: type[
 
 
 def test_time_memory_and_size_limits_hold(strict: Callable[..., Runner]) -> None:
-    runner = strict(timeout_seconds=1.0, memory_bytes=256 << 20, address_space_headroom_bytes=1 << 30, stored_result_bytes=1 << 20)
+    runner = strict(
+        timeout_seconds=1.0, memory_bytes=256 << 20, address_space_headroom_bytes=1 << 30, stored_result_bytes=1 << 20
+    )
     run(runner, "SELECT 1")
     with pytest.raises(LimitExceeded, match="after 1 s"):
         run(runner, "SELECT count(*) FROM range(100000000000) a, range(1000) b WHERE a.range % 7 = b.range")
@@ -205,7 +212,9 @@ def test_other_statements_run_while_one_is_long(runner: Runner) -> None:
 
     def endless() -> None:
         try:
-            runner.run("SELECT sum(a.range * b.range) FROM range(10000000) a, range(1000000) b", max_rows=1, cancel=token)
+            runner.run(
+                "SELECT sum(a.range * b.range) FROM range(10000000) a, range(1000000) b", max_rows=1, cancel=token
+            )
         except Cancelled as error:
             outcome.append(error)
 
