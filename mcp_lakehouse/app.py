@@ -1,0 +1,103 @@
+"""The composition root: a lake, its tracing and its servers, put together here and closed in reverse order."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mcp_lakehouse import __version__, trace
+from mcp_lakehouse.commands.console import say
+from mcp_lakehouse.errors import NotFound
+from mcp_lakehouse.lakehouse import Lakehouse
+from mcp_lakehouse.settings import Settings
+from mcp_lakehouse.store import open_bucket
+
+if TYPE_CHECKING:
+    from mcp.server import MCPServer
+
+# A worker that will not end, or a bucket that does not answer, must not keep a stopped server alive.
+_CLOSE_SECONDS = 5.0
+
+
+@contextlib.contextmanager
+def opened(settings: Settings, *, make: bool = True) -> Iterator[Lakehouse]:
+    """The lake of these settings, traced as they say.
+
+    Without `make`, raises `NotFound` for a folder that is not there.
+    """
+    # Before the lake, so that a wrong exporter is told at once; spans end when there is a journal for them.
+    tracing = trace.configure(settings, version=__version__, sink=lambda spans: lake.journal.spans(spans))
+    with contextlib.closing(tracing):
+        if not make:
+            _check_there(settings)
+        with Lakehouse.open(settings=settings) as lake:
+            yield lake
+
+
+@contextlib.contextmanager
+def opened_for(
+    read: Callable[[Sequence[str] | None], Settings], *, make: bool = False, allow: Sequence[str] | None = None
+) -> Iterator[Lakehouse]:
+    """`opened`, for a command: `read` makes the settings from the folders it may load from."""
+    with opened(read(allow), make=make) as lake:
+        yield lake
+
+
+def serve(args: argparse.Namespace, settings: Settings) -> int:
+    """Serve over stdio, or over HTTP where an address was given; returns when the client or a signal says so."""
+    with contextlib.ExitStack() as stack:
+        lake = stack.enter_context(opened(settings))
+        from lakehouse_tools import build_server
+
+        server = build_server(lake)
+        if args.http is None:
+            _serve_stdio(server, settings, stack.close)
+        else:
+            from mcp_lakehouse.gateway.http import serve as serve_http
+
+            host, port = args.http
+            token, origins = settings.text("token"), settings.text("origins")
+            serve_http(lake, server, host, port, token, origins)
+    return 0
+
+
+def _serve_stdio(server: MCPServer[Any], settings: Settings, close: Callable[[], None]) -> None:
+    import anyio
+
+    if sys.stdin.isatty():
+        say(f"serving {settings.lake} over stdio, waiting for an MCP client to speak (Ctrl-C ends it)")
+        say("an MCP client starts this by itself: mcp-lakehouse install")
+
+    async def run() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(_end_on_signal, close)
+            await server.run_stdio_async()
+            group.cancel_scope.cancel()
+
+    anyio.run(run)
+
+
+async def _end_on_signal(close: Callable[[], None]) -> None:
+    import anyio
+    import anyio.to_thread
+
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            with anyio.move_on_after(_CLOSE_SECONDS):
+                await anyio.to_thread.run_sync(close, abandon_on_cancel=True)
+            # A thread of the transport blocks in a read of stdin that nothing but the client can end.
+            os._exit(0)
+
+
+def _check_there(settings: Settings) -> None:
+    folder = open_bucket(settings.lake, os.environ).local_path("")
+    if folder is not None and not folder.exists():
+        raise NotFound(
+            f"there is no lake at {folder}",
+            hint="mcp-lakehouse ingest FILE makes one; --lake or LAKEHOUSE_LAKE names another",
+        )

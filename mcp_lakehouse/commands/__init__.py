@@ -1,0 +1,1 @@
+"""The commands behind `mcp-lakehouse`: each takes the parsed arguments and what it needs, and returns its exit code."""

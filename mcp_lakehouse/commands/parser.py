@@ -1,0 +1,276 @@
+"""Every command and option, and nothing heavy: `mcp-lakehouse --help` is answered from here.
+
+A command names the function that runs it (`run`, "module:function" below `mcp_lakehouse`) and what that
+function is to be given (`needs`); `cli.py` does the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Literal, NoReturn
+
+from mcp_lakehouse import __version__
+from mcp_lakehouse.commands.console import tell_error
+
+WRONG_USE = 2
+HTTP = ("127.0.0.1", 3100)
+CLIENTS = ("claude-desktop", "claude-code", "vscode", "cursor")
+SHELLS = ("bash", "zsh", "tcsh")
+# What a command function is given besides the arguments: a way to open the lake, the settings, or the parser.
+Needs = Literal["lake", "settings", "parser"]
+
+_EPILOG = """\
+The lake is --lake PATH_OR_URL, else LAKEHOUSE_LAKE, else ./lakehouse. Data goes to stdout, everything
+else to stderr. Exit status: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong the way every other error is told."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print `message` with a hint and end with the status for wrong use."""
+        tell_error(message, hint=f"{self.prog} --help")
+        sys.exit(WRONG_USE)
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        choices = [str(choice) for choice in action.choices or ()]
+        if choices and value not in choices:
+            near = difflib.get_close_matches(str(value), choices, n=1)
+            meant = f"did you mean {near[0]}?" if near else f"there are: {', '.join(choices)}"
+            raise argparse.ArgumentError(action, f"{str(value)!r} is not known; {meant}")
+
+
+def build() -> Parser:
+    """The parser of the whole command line."""
+    parser = Parser(
+        prog="mcp-lakehouse",
+        description="A lakehouse for agents: files into versioned tables, SQL over them, served as MCP tools.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"mcp-lakehouse {__version__}")
+    _add_lake(parser, default=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command")
+    for add in (_serving, _loading, _querying, _catalog, _changing, _upkeep, _clients):
+        add(_Adder(commands))
+    return parser
+
+
+class _Adder:
+    """Adds commands that all know `--lake`, and data commands that know `--json` too."""
+
+    def __init__(self, commands: argparse._SubParsersAction[Parser]) -> None:
+        self._commands = commands
+
+    def __call__(
+        self, name: str, meaning: str, *, run: str, needs: Needs | None = None, data: bool = True, more: str = ""
+    ) -> Parser:
+        command = self._commands.add_parser(
+            name,
+            help=meaning,
+            description=f"{meaning[0].upper()}{meaning[1:]}.",
+            epilog=more,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        command.set_defaults(run=run, needs=needs)
+        _add_lake(command, default=argparse.SUPPRESS)
+        if data:
+            command.add_argument("--json", action="store_true", help="print one JSON value, for programs")
+        return command
+
+
+def _add_lake(parser: argparse.ArgumentParser, *, default: str | None) -> None:
+    parser.add_argument("--lake", metavar="PATH_OR_URL", default=default, help="folder or s3://bucket/prefix")
+
+
+def _serving(add: _Adder) -> None:
+    serve = add("serve", "serve the lake to MCP clients", run="app:serve", needs="settings", data=False)
+    serve.add_argument(
+        "--http",
+        nargs="?",
+        const=HTTP,
+        type=_address,
+        metavar="HOST:PORT",
+        help="serve MCP at /mcp and REST over HTTP instead of stdio (default 127.0.0.1:3100)",
+    )
+    serve.add_argument("--read-only", action="store_true", help="offer nothing that changes the lake")
+    serve.add_argument(
+        "--allow",
+        action="append",
+        metavar="PATH",
+        help="a folder that ingest may read from (repeatable; default: the working directory)",
+    )
+    serve.add_argument("--profile", type=_no_profile, metavar="NAME", help=argparse.SUPPRESS)
+    demo = add("demo", "show a whole session: a server, a client, sample data", run="demo:demo", data=False)
+    demo.add_argument("--rows", type=_count, default=5_000, help="rows of the largest table (default 5000)")
+
+
+def _loading(add: _Adder) -> None:
+    ingest = add(
+        "ingest",
+        "load files into a dataset, as one new version or none",
+        run="commands.loading:ingest",
+        needs="lake",
+        more="Types are inferred, bad rows set aside. The same bytes twice change nothing.",
+    )
+    ingest.add_argument("source", nargs="+", metavar="SOURCE", help="file, folder or glob; - reads standard input")
+    ingest.add_argument("--dataset", metavar="NAME", help="default: the file's name")
+    ingest.add_argument("--mode", choices=("append", "replace", "upsert"), default="append")
+    ingest.add_argument("--key", type=_names, metavar="COL,…", help="columns that identify a row (for upsert)")
+    ingest.add_argument("--text", type=_names, metavar="COL,…", help="columns to make searchable")
+    ingest.add_argument("--description", metavar="TEXT", help="what the dataset holds")
+    ingest.add_argument("--name", metavar="data.csv", help="with -: a file name whose ending tells the format")
+
+
+def _querying(add: _Adder) -> None:
+    sql = add(
+        "sql",
+        "run one read-only statement",
+        run="commands.querying:sql",
+        needs="lake",
+        more="The dialect is DuckDB's. About the lake itself: system.datasets, columns, versions, operations, errors.",
+    )
+    sql.add_argument("statement", metavar="STATEMENT", help="the statement; - reads it from standard input")
+    sql.add_argument("--max-rows", type=_count, default=100, metavar="N", help="rows to print (default 100)")
+    values = sql.add_mutually_exclusive_group()
+    values.add_argument(
+        "--param",
+        action="append",
+        type=_parameter,
+        metavar="NAME=VALUE",
+        help="value of $NAME: JSON where it parses, else text (repeatable)",
+    )
+    values.add_argument("--params", type=_parameters, metavar="JSON", help="a list for ? and $1, an object for $name")
+
+
+def _catalog(add: _Adder) -> None:
+    datasets = add("datasets", "list the datasets", run="commands.catalog:datasets", needs="lake")
+    datasets.add_argument("--match", metavar="TEXT", help="only where name or description hold this")
+    describe = add(
+        "describe", "show columns, statistics, sample and lineage", run="commands.catalog:describe", needs="lake"
+    )
+    describe.add_argument("dataset", metavar="DATASET")
+
+
+def _changing(add: _Adder) -> None:
+    drop = add("drop", "drop a dataset (restore brings it back)", run="commands.changing:drop", needs="lake")
+    drop.add_argument("dataset", metavar="DATASET")
+    drop.add_argument("--confirm", required=True, metavar="NAME", help="the dataset's name again")
+    restore = add(
+        "restore", "bring back a dropped dataset, or an older version", run="commands.changing:restore", needs="lake"
+    )
+    restore.add_argument("dataset", metavar="DATASET")
+    restore.add_argument("--version", type=_number, metavar="N", help="the version whose content comes back")
+    compact = add("compact", "rewrite a dataset's many files into few", run="commands.changing:compact", needs="lake")
+    compact.add_argument("dataset", metavar="DATASET")
+
+
+def _upkeep(add: _Adder) -> None:
+    add(
+        "rebuild",
+        "drop all local state and read every table from the bucket again",
+        run="commands.upkeep:rebuild",
+        needs="lake",
+    )
+    add("doctor", "check this installation and the lake", run="doctor:doctor", needs="settings")
+    add("settings", "print every setting with its source", run="commands.upkeep:settings", needs="settings")
+
+
+def _clients(add: _Adder) -> None:
+    install = add(
+        "install",
+        "write an MCP client's configuration, showing the change first",
+        run="install:install",
+        needs="settings",
+        data=False,
+        more="Without a client: lists which are there.",
+    )
+    install.add_argument("client", nargs="?", choices=CLIENTS, metavar="|".join(CLIENTS))
+    install.add_argument("--yes", action="store_true", help="do not ask")
+    install.add_argument("--print", action="store_true", help="print the entry to paste, write nothing")
+    install.add_argument(
+        "--allow",
+        action="append",
+        metavar="PATH",
+        help="a folder that ingest may read from (repeatable; default: the working directory)",
+    )
+    completion = add(
+        "completion",
+        "print a shell's completion script",
+        run="commands.upkeep:completion",
+        needs="parser",
+        data=False,
+        more='As in: eval "$(mcp-lakehouse completion bash)". There is none for fish.',
+    )
+    completion.add_argument("shell", choices=SHELLS, metavar="|".join(SHELLS))
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if text.isdecimal():
+        host, port = "", text
+    elif not colon or text.endswith("]"):
+        host, port = text, str(HTTP[1])
+    if not (port.isdecimal() and port.isascii() and int(port) < 65_536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT; a port is 0 to 65535")
+    return host.strip("[]") or HTTP[0], int(port)
+
+
+def _no_profile(_name: str) -> NoReturn:
+    raise argparse.ArgumentTypeError("reader profiles come with a later version; --read-only is there now")
+
+
+def _whole(smallest: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = smallest - 1
+        if value < smallest:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {smallest}")
+        return value
+
+    return parse
+
+
+_count = _whole(1)
+_number = _whole(0)
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of columns; write a,b")
+    return names
+
+
+def _parameter(text: str) -> tuple[str, object]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _parameters(text: str) -> object:
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not JSON: {error}") from error
+    if not isinstance(values, (list, dict)):
+        raise argparse.ArgumentTypeError("give a JSON list or object")
+    return values
+
+
+def arguments(argv: Sequence[str] | None) -> tuple[Parser, argparse.Namespace]:
+    """The parser, and what it made of the command line."""
+    parser = build()
+    return parser, parser.parse_args(argv)

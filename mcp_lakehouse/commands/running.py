@@ -1,0 +1,38 @@
+"""Long calls under a person's hand: Ctrl-C cancels the call itself, and says truly what became of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from mcp_lakehouse.cancel import CancelToken
+from mcp_lakehouse.commands.console import say
+
+T = TypeVar("T")
+
+
+def interruptible(work: Callable[[CancelToken], T]) -> T:
+    """Run `work` in a thread, and cancel it on Ctrl-C.
+
+    Raises what `work` raises: `Cancelled` when it was stopped. Work that was done when the
+    interrupt came returns its result, because it holds.
+    """
+    token = CancelToken()
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work(token))
+        except BaseException as error:
+            future.set_exception(error)
+
+    # A second Ctrl-C must end the process even if the work does not stop.
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        return future.result()
+    except KeyboardInterrupt:
+        say("stopping …")
+        token.cancel()
+        return future.result()

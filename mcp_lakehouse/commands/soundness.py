@@ -1,0 +1,65 @@
+"""Whether what a table's log names is really in the bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mcp_lakehouse.catalog.catalog import TABLES, Dataset, folder_of
+from mcp_lakehouse.catalog.system import JOURNALS
+from mcp_lakehouse.errors import LakehouseError
+from mcp_lakehouse.lakehouse import Lakehouse
+from mcp_lakehouse.table import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One table: what its newest version holds (sizes in bytes), and what is wrong with it, if anything."""
+
+    name: str
+    version: int
+    rows: int
+    files: int
+    bytes: int
+    dropped: bool
+    problem: str | None = None
+
+
+def examine_all(lake: Lakehouse) -> Iterator[Finding]:
+    """Every table of the bucket by name: datasets, dropped ones too, then the lake's own journals."""
+    for name in sorted(lake.catalog.names()):
+        try:
+            dataset = lake.catalog.find(name)
+        except LakehouseError as error:
+            yield Finding(name, 0, 0, 0, 0, False, error.message)
+            continue
+        if dataset is not None:
+            yield _examine(lake, dataset)
+    for name in JOURNALS:
+        table = lake.system.journal(name)
+        if table is not None and table.head() is not None:
+            snapshot = table.snapshot()
+            yield _finding(f"system.{name}", snapshot, False, _absent(lake, f"system/{name}", snapshot))
+
+
+def _examine(lake: Lakehouse, dataset: Dataset) -> Finding:
+    prefix = f"{TABLES}/{folder_of(dataset.name)}"
+    return _finding(dataset.name, dataset.snapshot, dataset.dropped, _absent(lake, prefix, dataset.snapshot))
+
+
+def _finding(name: str, snapshot: Snapshot, dropped: bool, problem: str | None) -> Finding:
+    size = sum(file.bytes for file in snapshot.files)
+    return Finding(name, snapshot.version, snapshot.rows, len(snapshot.files), size, dropped, problem)
+
+
+def _absent(lake: Lakehouse, prefix: str, snapshot: Snapshot) -> str | None:
+    """What is wrong with the files of a version, in one sentence; one listing, whatever their number."""
+    there = {found.key: found.bytes for found in lake.bucket.list(prefix)}
+    missing = [file.key for file in snapshot.files if file.key not in there]
+    count = len(snapshot.files)
+    if missing:
+        return f"{len(missing)} of {count} files are missing, {missing[0]} for one"
+    changed = [file.key for file in snapshot.files if there[file.key] != file.bytes]
+    if changed:
+        return f"{len(changed)} of {count} files have another size than was committed, {changed[0]} for one"
+    return None
