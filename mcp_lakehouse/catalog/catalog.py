@@ -12,6 +12,7 @@ import json
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -24,6 +25,8 @@ TABLES = "tables"
 KIND, KEY, TEXT, DROPPED_AT, EPOCH = (f"lakehouse.{name}" for name in ("kind", "key", "text", "dropped_at", "epoch"))
 # A remote listing costs a round trip; other processes' new datasets are seen within this time.
 _LISTING_SECONDS = 1.0
+# Each look at a remote log is a round trip of its own.
+_PARALLEL_LOOKS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ class Catalog:
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
+        self._local = bucket.local_path("") is not None
         self._lock = threading.Lock()
         self._tables: dict[str, Table] = {}
         self._listed: frozenset[str] = frozenset()
@@ -120,13 +124,21 @@ class Catalog:
 
     def all(self) -> list[Dataset]:
         """Every dataset that is not dropped, by name."""
-        datasets = (self.find(name) for name in sorted(self.names()))
-        return [dataset for dataset in datasets if dataset is not None and not dataset.dropped]
+        return [dataset for dataset in self.with_dropped() if not dataset.dropped]
+
+    def with_dropped(self) -> list[Dataset]:
+        """Every dataset, dropped ones too, by name."""
+        names = sorted(self.names())
+        if self._local or len(names) < 2:
+            found = [self.find(name) for name in names]
+        else:
+            with ThreadPoolExecutor(_PARALLEL_LOOKS) as pool:
+                found = list(pool.map(self.find, names))
+        return [dataset for dataset in found if dataset is not None]
 
     def names(self) -> frozenset[str]:
         """The names of all tables, dropped ones too."""
-        local = self._bucket.local_path("") is not None
-        if local or time.monotonic() - self._listed_at > _LISTING_SECONDS:
+        if self._local or time.monotonic() - self._listed_at > _LISTING_SECONDS:
             self._listed = frozenset(name_of(folder) for folder in self._bucket.folders(f"{TABLES}/"))
             self._listed_at = time.monotonic()
         return self._listed

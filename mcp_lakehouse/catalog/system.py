@@ -87,8 +87,7 @@ class System:
         columns, make = self._derived[name]
         # History outlives a drop; the list of datasets does not show dropped ones.
         whole = name in ("versions", "operations")
-        found = (self._catalog.find(each) for each in sorted(self._catalog.names()))
-        datasets = [dataset for dataset in found if dataset is not None and (whole or not dataset.dropped)]
+        datasets = self._catalog.with_dropped() if whole else self._catalog.all()
         state = json.dumps([[dataset.name, dataset.snapshot.version] for dataset in datasets])
         return SystemRows(columns, make(datasets), hashlib.sha256(state.encode()).hexdigest())
 
