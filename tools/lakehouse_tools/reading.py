@@ -31,10 +31,12 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:
         return result(await calls.run(lambda _: lake.describe_dataset(dataset, sample_rows)))
 
     async def sql(
-        statement: Annotated[str, Field(description="e.g. SELECT city, count(*) FROM trips GROUP BY ALL")],
+        statement: str,
         params: Annotated[Params | None, Field(description="values for ?, $1 or $name")] = None,
         max_rows: int = 100,
-        response_format: Literal["concise", "detailed"] = "concise",
+        response_format: Annotated[
+            Literal["concise", "detailed"], Field(description="detailed: long cells whole, dataset versions, trace")
+        ] = "concise",
     ) -> CallToolResult:
         """Run one read-only DuckDB statement over the datasets (by name, no schema). Old versions:
         t AT (VERSION => 3). An earlier result: FROM result('<result_uri>'). About the lake itself:

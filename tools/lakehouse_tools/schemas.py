@@ -47,21 +47,40 @@ def _is_any(hint: Any) -> bool:
 
 
 def slim(schema: Any) -> Any:
-    """An input schema without what a model does not need: titles, null defaults, "or null" alternatives."""
+    """An input schema without what a model does not need: titles, definitions apart, null as "not given"."""
+    return _slim(schema, schema.get("$defs", {}))
+
+
+def _slim(schema: Any, definitions: dict[str, Any]) -> Any:
     if isinstance(schema, list):
-        return [slim(item) for item in schema]
+        return [_slim(item, definitions) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    small = {key: slim(value) for key, value in schema.items() if not (key == "title" and isinstance(value, str))}
+    if "$ref" in schema:
+        # Each is used once: written in its place it is shorter.
+        definition = definitions[schema["$ref"].removeprefix("#/$defs/")]
+        schema = {key: value for key, value in definition.items() if key != "description"} | {
+            key: value for key, value in schema.items() if key != "$ref"
+        }
+    dropped = {"title", "$defs"} if isinstance(schema.get("title", ""), str) else {"$defs"}
+    small = {key: _slim(value, definitions) for key, value in schema.items() if key not in dropped}
     if "properties" in schema:
-        small["properties"] = {name: slim(value) for name, value in schema["properties"].items()}
-    choices = small.get("anyOf")
-    if isinstance(choices, list):
-        choices = [choice for choice in choices if choice != {"type": "null"}]
-        small["anyOf"] = choices
-        if len(choices) == 1:
-            del small["anyOf"]
-            small.update(choices[0])
-    if small.get("default", ...) is None:
+        small["properties"] = {name: _slim(value, definitions) for name, value in schema["properties"].items()}
+    optional = small.get("default", ...) is None
+    if optional:
         del small["default"]
+    if isinstance(small.get("anyOf"), list):
+        small.update(_choices(small.pop("anyOf"), optional=optional))
     return small
+
+
+def _choices(choices: list[Any], *, optional: bool) -> dict[str, Any]:
+    """Alternatives, as one list of types where they are plain types. Optional arguments are left out, not null."""
+    if optional:
+        choices = [choice for choice in choices if choice != {"type": "null"}]
+    if len(choices) == 1:
+        return dict(choices[0])
+    if all(choice.keys() == {"type"} for choice in choices):
+        types = [choice["type"] for choice in choices]
+        return {"type": [kind for kind in types if kind != "integer" or "number" not in types]}
+    return {"anyOf": choices}

@@ -52,19 +52,19 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls, subscribers:
 
         report = await calls.run(work)
         if not report.unchanged:
-            await subscribers.dataset_changed(ctx, report.dataset)
+            await subscribers.dataset_changed(report.dataset)
         return result(report)
 
     async def drop_dataset(ctx: Ctx, dataset: str, confirm: str) -> CallToolResult:
         """Drop a dataset; `confirm` is its name again. restore_dataset brings it back."""
         report = await calls.run(lambda _: lake.drop_dataset(dataset, confirm, who=client_name(ctx)))
-        await subscribers.dataset_changed(ctx, report.dropped)
+        await subscribers.dataset_changed(report.dropped)
         return result(report)
 
     async def restore_dataset(ctx: Ctx, dataset: str, version: int | None = None) -> CallToolResult:
         """Bring back a dropped dataset, or make an older version (system.versions) the newest again."""
         report = await calls.run(lambda _: lake.restore_dataset(dataset, version, who=client_name(ctx)))
-        await subscribers.dataset_changed(ctx, report.dataset)
+        await subscribers.dataset_changed(report.dataset)
         return result(report)
 
     add_tool(server, ingest, title="Load data", record=IngestReport, idempotent=True)

@@ -1,0 +1,122 @@
+"""Listening on an address until a signal comes."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from types import FrameType
+
+import uvicorn
+from starlette.applications import Starlette
+
+from mcp_lakehouse.errors import InvalidInput, LakehouseError, NotAllowed
+from mcp_lakehouse.gateway.access import Access, is_loopback
+from mcp_lakehouse.gateway.app import MCP_PATH, Surface, build_app
+from mcp_lakehouse.gateway.limits import HttpLimits
+from mcp_lakehouse.lakehouse import Lakehouse
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 3100
+_BACKLOG = 512
+
+
+def serve(
+    lake: Lakehouse,
+    server: Surface,
+    host: str = DEFAULT_HOST,
+    port: int = DEFAULT_PORT,
+    token: str = "",
+    origins: str = "",
+) -> None:
+    """Serve MCP and REST until SIGINT or SIGTERM; port 0 takes a free one. The address goes to stderr.
+
+    `token` and `origins` (separated by commas) are the settings of those names. Raises `NotAllowed` when
+    others could reach it and there is no token, `InvalidInput` for an address that cannot be had.
+    """
+    limits = HttpLimits()
+    with listening(host, port, token=token) as listener:
+        bound = int(listener.getsockname()[1])
+        named = [origin for origin in origins.split(",") if origin.strip()]
+        app = build_app(lake, server, Access.of(host, bound, token=token, origins=named), limits)
+        name = f"[{host}]" if ":" in host else host or "0.0.0.0"
+        guarded = "with a bearer token" if token else "without a token, for this machine only"
+        print(f"MCP at http://{name}:{bound}{MCP_PATH}, REST beside it ({guarded}); stop with Ctrl-C", file=sys.stderr)
+        with _quiet_signals():
+            uvicorn_server(app, limits).run(sockets=[listener])
+
+
+def uvicorn_server(app: Starlette, limits: HttpLimits) -> uvicorn.Server:
+    """A server for the application, ready to run on sockets."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            lifespan="on",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=limits.connections,
+            timeout_graceful_shutdown=limits.shutdown_seconds,
+        )
+    )
+
+
+@contextlib.contextmanager
+def listening(host: str, port: int, *, token: str) -> Iterator[socket.socket]:
+    """A socket that listens on the address. Raises as `serve` does."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host or "0.0.0.0", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise InvalidInput(
+            f"{host!r} port {port} is no address to listen on: {error}", hint="e.g. --http 127.0.0.1:3100"
+        ) from error
+    if not token and not is_loopback(str(address[0])):
+        raise NotAllowed(
+            f"{host or '0.0.0.0'} can be reached from other machines, and no token is set",
+            hint="set LAKEHOUSE_TOKEN to a long random text that clients send as a bearer token, or serve on 127.0.0.1",
+        )
+    listener = socket.socket(family, kind, protocol)
+    try:
+        # Else a restart would have to wait for the kernel to forget the connections of the last run.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            raise _not_bound(error, host, port) from error
+        yield listener
+    finally:
+        listener.close()
+
+
+def _not_bound(error: OSError, host: str, port: int) -> LakehouseError:
+    at = f"{host or '0.0.0.0'}:{port}"
+    if error.errno == errno.EADDRINUSE:
+        return InvalidInput(
+            f"port {port} is in use: something else listens on {at}",
+            hint=f"stop it (lsof -i :{port} names it), or take another port: --http {host or '0.0.0.0'}:{port + 1}",
+        )
+    if error.errno == errno.EACCES:
+        return NotAllowed(f"this user may not listen on port {port}", hint="take a port above 1023")
+    return InvalidInput(f"cannot listen on {at}: {error.strerror}", hint="use an address of this machine")
+
+
+@contextlib.contextmanager
+def _quiet_signals() -> Iterator[None]:
+    """After its clean stop uvicorn raises the signal again; here that must not end the process with an error."""
+
+    def ignore(_number: int, _frame: FrameType | None) -> None:
+        return
+
+    before = {number: signal.signal(number, ignore) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,25 @@
+"""What one HTTP request may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mcp_lakehouse.limits import GIB, KIB, MIB
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """Budgets of the gateway, handed in at composition."""
+
+    # Inline data of the largest permitted size, with room for what JSON escapes.
+    json_bytes: int = 8 * MIB
+    upload_bytes: int = 4 * GIB
+    upload_files: int = 100
+    field_bytes: int = 64 * KIB
+    # Longest pause between two pieces of a body.
+    silence_seconds: float = 30.0
+    # Blocking calls at the same time; they wait for workers, not for a processor.
+    threads: int = 64
+    connections: int = 1_000
+    # How long open requests may take to end after SIGINT or SIGTERM.
+    shutdown_seconds: int = 3

@@ -1,0 +1,125 @@
+"""The description of the REST side, made from the schemas that MCP clients get."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from mcp_lakehouse.gateway.problems import MEDIA_TYPE
+
+Schema = dict[str, Any]
+
+_PROBLEM: Schema = {
+    "type": "object",
+    "description": "RFC 9457",
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "what happened"},
+        "hint": {"type": "string", "description": "what to do next"},
+        "code": {"type": "string", "description": "stable name of the kind of error"},
+    },
+    "required": ["type", "title", "status", "detail", "code"],
+}
+_HEALTH: Schema = {
+    "type": "object",
+    "properties": {
+        "status": {"type": "string", "enum": ["ok", "failing"]},
+        "version": {"type": "string"},
+        "lake": {
+            "type": "object",
+            "properties": {
+                "datasets": {"type": "integer"},
+                "read_only": {"type": "boolean"},
+                "error": {"type": "string", "description": "the code of the error, when failing"},
+            },
+        },
+    },
+    "required": ["status", "version", "lake"],
+}
+_UPLOAD: Schema = {
+    "type": "object",
+    "properties": {
+        "file": {"type": "string", "format": "binary", "description": "one or several files, under any field name"},
+        "dataset": {"type": "string"},
+        "mode": {"type": "string", "enum": ["append", "replace", "upsert"], "default": "append"},
+        "key": {"type": "string", "description": "columns, separated by commas"},
+        "text": {"type": "string", "description": "columns, separated by commas"},
+        "description": {"type": "string"},
+    },
+}
+
+
+# The tools that have an endpoint, by the same name.
+ENDPOINTS = ("sql", "ingest")
+
+
+class ToolSchema(Protocol):
+    """What a tool takes and gives, as JSON Schemas."""
+
+    @property
+    def description(self) -> str | None:
+        """What it is for."""
+
+    @property
+    def input_schema(self) -> Schema:
+        """The arguments."""
+
+    @property
+    def output_schema(self) -> Schema | None:
+        """The result."""
+
+
+def document(tools: Mapping[str, ToolSchema], *, version: str, token: bool) -> Schema:
+    """An OpenAPI 3.1 document; tools that have no endpoint are left out."""
+    paths: Schema = {
+        "/health": {
+            "get": {
+                "summary": "Whether the server and its lake answer",
+                "operationId": "health",
+                "security": [],
+                "responses": {"200": _json(_HEALTH, "ok"), "503": _json(_HEALTH, "the lake does not answer")},
+            }
+        }
+    }
+    schemas: Schema = {"Problem": _PROBLEM}
+    for name in ENDPOINTS:
+        if name not in tools:
+            continue
+        tool = tools[name]
+        bodies = {"application/json": {"schema": tool.input_schema}}
+        if name == "ingest":
+            bodies["multipart/form-data"] = {"schema": _UPLOAD}
+        result = f"{name.capitalize()}Result"
+        schemas[result] = tool.output_schema or {}
+        paths[f"/{name}"] = {
+            "post": {
+                "summary": tool.description or name,
+                "operationId": name,
+                "requestBody": {"required": True, "content": bodies},
+                "responses": {
+                    "200": _json({"$ref": f"#/components/schemas/{result}"}, "done"),
+                    "default": {
+                        "description": "what went wrong, and what to do next",
+                        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                    },
+                },
+            }
+        }
+    components: Schema = {"schemas": schemas}
+    secured: Schema = {}
+    if token:
+        components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+        secured["security"] = [{"bearer": []}]
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "mcp-lakehouse", "version": version},
+        **secured,
+        "paths": paths,
+        "components": components,
+    }
+
+
+def _json(schema: Schema, description: str) -> Schema:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}

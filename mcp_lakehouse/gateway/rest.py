@@ -1,0 +1,178 @@
+"""The REST side: bodies and answers are those of the tools, errors are problem JSON."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from mcp_lakehouse.cancel import CancelToken
+from mcp_lakehouse.errors import InvalidInput, LakehouseError, NotAllowed
+from mcp_lakehouse.gateway import openapi
+from mcp_lakehouse.gateway.bodies import BadBody, Upload, media_type, read_json, read_upload
+from mcp_lakehouse.gateway.limits import HttpLimits
+from mcp_lakehouse.gateway.openapi import Schema, ToolSchema
+from mcp_lakehouse.gateway.problems import problem
+from mcp_lakehouse.gateway.running import Calls
+from mcp_lakehouse.lakehouse import Lakehouse
+from mcp_lakehouse.records import IngestReport, Json, to_json
+
+ToolSchemas = Callable[[], Awaitable[Mapping[str, ToolSchema]]]
+Changed = Callable[[str], Awaitable[None]]
+_FIELDS = ("dataset", "mode", "key", "text", "description")
+_WHO = "http"
+
+
+class Rest:
+    """Endpoints over one lake. `tools` gives the schemas of the tools behind them, `changed` tells subscribers."""
+
+    def __init__(
+        self,
+        lake: Lakehouse,
+        tools: ToolSchemas,
+        changed: Changed,
+        *,
+        version: str,
+        token: bool,
+        incoming: Path,
+        limits: HttpLimits,
+    ) -> None:
+        self._lake = lake
+        self._tools = tools
+        self._changed = changed
+        self._version = version
+        self._token = token
+        self._incoming = incoming
+        self._limits = limits
+        self._calls = Calls(limits.threads)
+
+    def routes(self) -> list[Route]:
+        """The routes of the REST side."""
+        return [
+            Route("/health", self._health, methods=["GET"]),
+            Route("/sql", _answering(self._sql), methods=["POST"]),
+            Route("/ingest", _answering(self._ingest), methods=["POST"]),
+            Route("/openapi.json", self._openapi, methods=["GET"]),
+        ]
+
+    async def _health(self, request: Request) -> Response:
+        lake: dict[str, Json] = {"read_only": self._lake.read_only}
+        status = 200
+        try:
+            lake["datasets"] = await self._calls.run(request, lambda _: len(self._lake.catalog.names()))
+        except LakehouseError as error:
+            # Whoever asks here may have no token: the code says enough, the message could name hosts and paths.
+            lake["error"] = error.code
+            status = 503
+        answer = {"status": "ok" if status == 200 else "failing", "version": self._version, "lake": lake}
+        return JSONResponse(answer, status, headers={"Cache-Control": "no-store"})
+
+    async def _sql(self, request: Request) -> Response:
+        body = await self._arguments(request, "sql")
+
+        def work(token: CancelToken) -> Json:
+            result = self._lake.sql(
+                cast(str, body["statement"]),
+                cast("list[Json] | dict[str, Json] | None", body.get("params")),
+                cast(int, body.get("max_rows", 100)),
+                detailed=body.get("response_format") == "detailed",
+                cancel=token,
+            )
+            return to_json(result)
+
+        return JSONResponse(await self._calls.run(request, work))
+
+    async def _ingest(self, request: Request) -> Response:
+        if self._lake.read_only:
+            raise NotAllowed("ingest is not allowed: the lake is open read-only", hint="serve it without --read-only")
+        if media_type(request) != "multipart/form-data":
+            return await self._load(request, await self._arguments(request, "ingest"))
+        folder = self._incoming / secrets.token_hex(8) / "upload"
+        folder.mkdir(parents=True)
+        try:
+            upload = await read_upload(request, folder, self._limits)
+            return await self._load(request, _upload_arguments(upload))
+        finally:
+            await anyio.to_thread.run_sync(lambda: shutil.rmtree(folder.parent, ignore_errors=True))
+
+    async def _load(self, request: Request, body: Mapping[str, Json]) -> Response:
+        def work(token: CancelToken) -> IngestReport:
+            return self._lake.ingest(
+                cast("str | Sequence[str] | Mapping[str, str]", body["source"]),
+                cast("str | None", body.get("dataset")),
+                cast(str, body.get("mode", "append")),
+                cast("list[str] | None", body.get("key")),
+                cast("list[str] | None", body.get("text")),
+                cast("str | None", body.get("description")),
+                who=_WHO,
+                cancel=token,
+            )
+
+        report = await self._calls.run(request, work)
+        if not report.unchanged:
+            await self._changed(report.dataset)
+        return JSONResponse(to_json(report))
+
+    async def _openapi(self, _: Request) -> Response:
+        return JSONResponse(openapi.document(await self._tools(), version=self._version, token=self._token))
+
+    async def _arguments(self, request: Request, tool: str) -> dict[str, Json]:
+        """The body's JSON, which fits the schema of the tool behind this endpoint."""
+        body = await read_json(request, self._limits)
+        fault = _fault(body, (await self._tools())[tool].input_schema)
+        if fault is not None:
+            raise InvalidInput(fault, hint="GET /openapi.json describes the body")
+        return body
+
+
+def _answering(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint whose errors become problem JSON."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except LakehouseError as error:
+            return problem(error)
+        except BadBody as refused:
+            # The rest of the body is still on its way: nothing more can be read from this connection.
+            return problem(refused.error, refused.status, headers={"Connection": "close"})
+
+    return answer
+
+
+def _upload_arguments(upload: Upload) -> dict[str, Json]:
+    unknown = sorted(upload.fields.keys() - set(_FIELDS))
+    if unknown:
+        raise InvalidInput(f"unknown field {unknown[0][:60]!r}", hint=f"fields: a file, {', '.join(_FIELDS)}")
+    if not upload.files:
+        raise InvalidInput("the body holds no file", hint="curl -F file=@data.csv URL")
+    arguments: dict[str, Json] = {"source": [str(path) for path in upload.files]}
+    for name in ("key", "text"):
+        columns = [column.strip() for value in upload.fields.get(name, []) for column in value.split(",")]
+        if any(columns):
+            arguments[name] = [column for column in columns if column]
+    for name in ("dataset", "mode", "description"):
+        values = upload.fields.get(name)
+        if values and values[-1]:
+            arguments[name] = values[-1]
+    return arguments
+
+
+def _fault(body: Mapping[str, Json], schema: Schema) -> str | None:
+    """What is wrong with a body, in one short sentence."""
+    # It ships no types.
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+    from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
+
+    error = best_match(Draft202012Validator(schema).iter_errors(body))
+    if error is None:
+        return None
+    where = ".".join(str(step) for step in error.absolute_path)
+    return f"{where}: {error.message[:200]}" if where else error.message[:200]
