@@ -56,8 +56,8 @@ class Bucket(Protocol):
     def upload(self, local: Path, key: str) -> None:
         """Put a local file, all at once like `write`.
 
-        `local` stays where it is and must not be changed afterwards: a local bucket on the same file
-        system shares its bytes instead of copying them. The caller deletes it.
+        `local` stays where it is. It must be deleted and never written to: a local bucket on the same file
+        system takes its bytes under a second name instead of copying them.
         """
         ...
 

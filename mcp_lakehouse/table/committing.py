@@ -44,9 +44,10 @@ class Committer:
     def commit(
         self, plan: Plan, staged: Sequence[StagedFile], transactions: Mapping[str, int], at_version: int | None
     ) -> int:
-        """Commit and return the version. Raises `Conflict` when the plan's base or a transaction is taken.
+        """Commit and return the version; the staged files are gone then.
 
-        When it raises, the files it put in place are removed again, unless the commit may yet arrive.
+        Raises `Conflict` when the plan's base or a transaction is taken. When it raises, the staged files
+        are still there, and those put in place are removed again, unless the commit may yet arrive.
         """
         placed: list[DataFile] = []
         arriving = False
@@ -64,6 +65,7 @@ class Committer:
                 arriving = False
                 if won:
                     self._adopt(state, version, data)
+                    _take(staged)
                     self._checkpoint(version)
                     return version
             raise Conflict(f"other writers of {self._prefix!r} kept winning", hint="try again when fewer are at work")
@@ -137,3 +139,10 @@ def _size(file: StagedFile) -> int:
         raise StorageFailed(
             f"the staged file {file.path.name} cannot be read: {error.strerror}", hint="load the source again"
         ) from error
+
+
+def _take(staged: Sequence[StagedFile]) -> None:
+    """Remove staged files: on a local disk they are the table's own files under a second name."""
+    for file in staged:
+        with contextlib.suppress(OSError):
+            file.path.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from mcp_lakehouse.errors import NotFound, UnsupportedLake
@@ -117,8 +118,7 @@ class LogReader:
         replay = Replay(self._prefix)
         if checkpoint is None:
             return replay
-        for part in self._checkpoint_parts(checkpoint):
-            replay.apply(checkpoint, part)
+        replay.apply(checkpoint, chain.from_iterable(self._checkpoint_parts(checkpoint)))
         # The checkpoint does not say when its version was committed.
         for version, actions in self.commits(checkpoint, until=checkpoint):
             replay.apply(version, [action for action in actions if "commitInfo" in action])

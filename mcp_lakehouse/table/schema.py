@@ -92,9 +92,11 @@ def check_names(names: Sequence[str], what: str) -> None:
     for name in names:
         if not name or "\0" in name:
             raise InvalidInput(f"a {what} has no usable name: {name!r}", hint=f"give every {what} a name")
-        other = seen.setdefault(name.lower(), name)
-        if other is not name:
-            raise InvalidInput(f"{what} names {other!r} and {name!r} differ by case at most", hint="rename one of them")
+        if name.lower() in seen:
+            raise InvalidInput(
+                f"{what} names {seen[name.lower()]!r} and {name!r} differ by case at most", hint="rename one of them"
+            )
+        seen[name.lower()] = name
 
 
 def _to_log(type_: SqlType, column: TableColumn) -> str | dict[str, Any]:

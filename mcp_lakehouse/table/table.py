@@ -36,8 +36,8 @@ class Table:
     `properties` (set along with the rows; `None` leaves the description, and removes a property),
     `transactions` (application id -> version; one that was committed before raises `Conflict`) and
     `at_version`: the version the caller looked at, or `ABSENT` for none; if it is not the newest any
-    more, `Conflict`. Without `at_version` a commit goes on top of whatever is newest. Staged files stay
-    with the caller, so a commit can be tried again with them. Each returns the new version.
+    more, `Conflict`. Without `at_version` a commit goes on top of whatever is newest. Each returns the
+    new version and takes the staged files; when it raises they are still there, to be tried again.
 
     Besides, every method may raise `StorageFailed`, and `UnsupportedLake` for what this version cannot read.
     """

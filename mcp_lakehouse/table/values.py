@@ -25,8 +25,9 @@ class TableColumn:
 
 @dataclass(frozen=True, slots=True)
 class StagedFile:
-    """A finished local Parquet file that a commit will take in. Its writer keeps it until the commit is done.
+    """A finished local Parquet file for a commit to take in.
 
+    A commit that succeeds removes it; one that fails leaves it, to be tried again. Never write to it again.
     Leave `min` and `max` of a floating-point column out if it holds NaN: readers skip files by them.
     """
 
