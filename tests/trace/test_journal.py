@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from mcp_lakehouse.catalog.system import JOURNALS
 from mcp_lakehouse.errors import StatementFailed
 from mcp_lakehouse.journal import Journal, Row
 from mcp_lakehouse.settings import Settings
@@ -75,6 +76,15 @@ def test_an_error_is_kept_with_code_hint_and_trace(datasets: Datasets, settings:
         "trace_id": trace_id,
     }
     assert [row["trace_id"] for row in datasets.rows("spans")] == [trace_id]
+
+
+def test_rows_have_the_columns_of_their_dataset(datasets: Datasets) -> None:
+    journal = Journal(datasets.append)
+    journal.error(ValueError("x"), operation="sql")
+    journal.spans([a_span()])
+    journal.close()
+    for name in ("errors", "spans"):
+        assert set(datasets.rows(name)[0]) == {column for column, _ in JOURNALS[name]}
 
 
 def test_an_error_that_is_not_ours_is_kept_too(datasets: Datasets) -> None:
