@@ -27,9 +27,12 @@ class Scratch:
         making.rename(self.path)
 
     def close(self) -> None:
-        """Remove the folder and all in it."""
+        """Remove the folder and all in it; a second call does nothing."""
+        if self._lock < 0:
+            return
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
+        self._lock = -1
 
 
 def _remove_abandoned(parent: Path) -> None:

@@ -127,8 +127,8 @@ class Engine:
     def _run(self, request: Message, channel: Channel) -> Message:
         began = time.perf_counter()
         checked = self._check(request["statement"], request["max_chars"])
-        versions = self._resolve(checked, channel)
         try:
+            versions = self._resolve(checked, channel)
             return self._stream(checked, request, began) | {"versions": versions}
         except _engine_errors() as error:
             raise self._explain(error, checked) from None

@@ -54,6 +54,7 @@ class Worker:
             os.close(lifeline_read)
         self._channel = Channel(ours)
         self._killed = threading.Event()
+        self._closing = threading.Lock()
         self._channel.send(config)
 
     @property
@@ -133,8 +134,11 @@ class Worker:
         self.kill()
         shutil.rmtree(self.scratch, ignore_errors=True)
         self._channel.close()
-        with contextlib.suppress(OSError):
-            os.close(self._lifeline)
+        with self._closing:
+            # Once: a second close could hit a descriptor that is somebody else's by then.
+            lifeline, self._lifeline = self._lifeline, -1
+        if lifeline >= 0:
+            os.close(lifeline)
 
     def _ending(self) -> str:
         code = self._process.poll()
