@@ -10,8 +10,9 @@ from typing import Any, Union, get_args, get_origin
 from mcp_lakehouse import records
 
 _SCALARS = {str: "string", int: "integer", float: "number", bool: "boolean"}
-# A value of any SQL type as JSON (see the rules in `mcp_lakehouse.sql.values`).
-_ANY = {"type": ["string", "number", "boolean", "null", "array", "object"]}
+# A value of any SQL type as JSON (see the rules in `mcp_lakehouse.sql.values`). A list of types would be
+# shorter, but clients that know only one type for each schema drop or refuse it.
+_ANY = {"anyOf": [{"type": kind} for kind in ("string", "number", "boolean", "null", "array", "object")]}
 
 
 def output_schema(record: type) -> dict[str, Any]:
@@ -34,7 +35,8 @@ def _schema(hint: Any) -> dict[str, Any]:
         kinds = [argument for argument in arguments if argument is not type(None)]
         return _schema(kinds[0])
     if origin is list:
-        return {"type": "array", "items": _schema(arguments[0])}
+        items = {} if _is_any(arguments[0]) else {"items": _schema(arguments[0])}
+        return {"type": "array", **items}
     if origin is dict:
         return {"type": "object", "additionalProperties": _schema(arguments[1])}
     if is_dataclass(hint):
@@ -75,12 +77,9 @@ def _slim(schema: Any, definitions: dict[str, Any]) -> Any:
 
 
 def _choices(choices: list[Any], *, optional: bool) -> dict[str, Any]:
-    """Alternatives, as one list of types where they are plain types. Optional arguments are left out, not null."""
-    if optional:
-        choices = [choice for choice in choices if choice != {"type": "null"}]
-    if len(choices) == 1:
-        return dict(choices[0])
-    if all(choice.keys() == {"type"} for choice in choices):
-        types = [choice["type"] for choice in choices]
-        return {"type": [kind for kind in types if kind != "integer" or "number" not in types]}
-    return {"anyOf": choices}
+    """Alternatives, as few as say the same. An optional argument is left out rather than null."""
+    needless = [{"type": "null"}] if optional else []
+    if {"type": "number"} in choices:
+        needless.append({"type": "integer"})
+    choices = [choice for choice in choices if choice not in needless]
+    return dict(choices[0]) if len(choices) == 1 else {"anyOf": choices}
