@@ -20,7 +20,7 @@ from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.catalog.catalog import DROPPED_AT, Catalog, Dataset, timestamp
 from mcp_lakehouse.catalog.statistics import Statistics
 from mcp_lakehouse.catalog.system import System, journal_columns
-from mcp_lakehouse.errors import InvalidInput, LakehouseError, NotAllowed, NotFound, UnsupportedLake
+from mcp_lakehouse.errors import Cancelled, InvalidInput, LakehouseError, NotAllowed, NotFound, UnsupportedLake
 from mcp_lakehouse.ingest.load import REJECTS_PREFIX, Loader, Progress, Request
 from mcp_lakehouse.ingest.sources import InlineText
 from mcp_lakehouse.journal import Journal
@@ -400,7 +400,9 @@ class Lakehouse:
             try:
                 yield
             except LakehouseError as error:
-                self._journal.error(error, operation=operation, dataset=dataset, who=_user())
+                # A caller who changes their mind is no failure of the lake.
+                if not isinstance(error, Cancelled):
+                    self._journal.error(error, operation=operation, dataset=dataset, who=_user())
                 raise
 
     def _info(self, operation: str, who: str | None) -> dict[str, str]:

@@ -9,7 +9,8 @@ infinities are "NaN", "Infinity", "-Infinity"; lists and arrays are arrays, stru
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mcp_lakehouse.records import Json
@@ -67,20 +68,73 @@ def converter(type_: DuckDBPyType) -> Convert:
 
 def json_rows(con: duckdb.DuckDBPyConnection, table: pa.Table, types: Sequence[DuckDBPyType]) -> list[list[Json]]:
     """The rows of an Arrow table (lossless conversion, columns in the order of `types`) as JSON values."""
-    wires = [wire_type(type_) for type_ in types]
-    if any(wire != str(type_) for wire, type_ in zip(wires, types, strict=True)):
-        # Positional names: a result may name two columns alike.
-        con.register("wire", table.rename_columns([f"c{i}" for i in range(len(types))]))
-        try:
-            casts = ", ".join(f"CAST(c{i} AS {wire}) AS c{i}" for i, wire in enumerate(wires))
-            table = con.sql(f"SELECT {casts} FROM wire").to_arrow_table()
-        finally:
-            con.unregister("wire")
-    columns = []
+    columns: list[list[Json] | None] = []
     for type_, column in zip(types, table.columns, strict=True):
+        columns.append(_at_once(type_, column))
+    left = [index for index, values in enumerate(columns) if values is None]
+    if left:
+        for index, values in zip(left, _by_casting(con, table.select(left), [types[i] for i in left]), strict=True):
+            columns[index] = values
+    return [list(row) for row in zip(*(values for values in columns if values is not None), strict=True)]
+
+
+def _at_once(type_: DuckDBPyType, column: pa.ChunkedArray) -> list[Json] | None:
+    """The values of the common types, without a statement of their own; `None` for all others."""
+    kind = type_.id
+    if wire_type(type_) == str(type_):
+        convert = converter(type_)
+        return [convert(value) for value in column.to_pylist()]
+    if kind == "decimal":
+        return [None if value is None else format(value, "f") for value in column.to_pylist()]
+    if kind == "hugeint":
+        return [
+            None if value is None else _integer(int.from_bytes(value, "little", signed=True))
+            for value in column.to_pylist()
+        ]
+    if kind in _ORDINARY:
+        unit, zone = _ORDINARY[kind]
+        numbers = column.cast("int32" if unit is None else "int64").to_pylist()
+        least, greatest = _DAYS if unit is None else _MICROSECONDS
+        if all(number is None or least <= number <= greatest for number in numbers):
+            return [None if number is None else _moment(number, unit, zone) for number in numbers]
+    return None
+
+
+# Days or microseconds since 1970 that Python's calendar has; beyond lie years above 9999, BC and the infinities.
+_DAYS = (-719_162, 2_932_896)
+_MICROSECONDS = (-62_135_596_800_000_000, 253_402_300_799_999_999)
+# Type to (unit, zone as written); dates have neither.
+_ORDINARY: Mapping[str, tuple[str | None, str]] = {
+    "date": (None, ""),
+    "timestamp": ("us", ""),
+    "timestamp with time zone": ("us", "+00"),
+}
+_EPOCH = datetime(1970, 1, 1)
+
+
+def _moment(number: int, unit: str | None, zone: str) -> str:
+    """As the engine writes it: `2026-01-31`, `2026-01-31 12:00:00.5+00`."""
+    if unit is None:
+        return (_EPOCH + timedelta(days=number)).date().isoformat()
+    moment = _EPOCH + timedelta(microseconds=number)
+    fraction = f".{moment.microsecond:06d}".rstrip("0").rstrip(".")
+    return f"{moment:%H:%M:%S}".join((moment.date().isoformat() + " ", fraction + zone))
+
+
+def _by_casting(con: duckdb.DuckDBPyConnection, table: pa.Table, types: Sequence[DuckDBPyType]) -> list[list[Json]]:
+    """Columns as the engine's own text for their values."""
+    # Positional names: a result may name two columns alike.
+    con.register("wire", table.rename_columns([f"c{i}" for i in range(len(types))]))
+    try:
+        casts = ", ".join(f"CAST(c{i} AS {wire_type(type_)}) AS c{i}" for i, type_ in enumerate(types))
+        cast = con.sql(f"SELECT {casts} FROM wire").to_arrow_table()
+    finally:
+        con.unregister("wire")
+    columns = []
+    for type_, column in zip(types, cast.columns, strict=True):
         convert = converter(type_)
         columns.append([convert(value) for value in column.to_pylist()])
-    return [list(row) for row in zip(*columns, strict=True)]
+    return columns
 
 
 def quote(identifier: str) -> str:
