@@ -13,12 +13,17 @@ class LakehouseError(Exception):
     code = "error"
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = _whole(message)
+        self.hint = None if hint is None else _whole(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
+
+
+def _whole(text: str) -> str:
+    """Half a surrogate pair, quoted from an argument, would make the message unfit for every file and wire."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 class InvalidInput(LakehouseError):
