@@ -67,7 +67,7 @@ def build_server(lake: Lakehouse, *, read_only: bool | None = None) -> Lakehouse
     server = LakehouseServer(
         subscribers, instructions=INSTRUCTIONS.format(loading="" if unchanging else "; load files with ingest")
     )
-    server.middleware.extend([_warm_up(lake), check_arguments(server)])
+    server.middleware.extend([_warm_up(lake), _fixed_lists, check_arguments(server)])
     reading.register(server, lake, calls)
     if not unchanging:
         writing.register(server, lake, calls, subscribers)
@@ -91,3 +91,12 @@ def _warm_up(lake: Lakehouse) -> Any:
         return result
 
     return middleware
+
+
+async def _fixed_lists(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """Middleware: tools and prompts stay as they are while a server runs, so it promises no news of them."""
+    result = await call_next(ctx)
+    if ctx.method == "server/discover" and isinstance(result, dict):
+        for kind in ("tools", "prompts"):
+            result["capabilities"][kind]["listChanged"] = False
+    return result
