@@ -337,7 +337,7 @@ class Lakehouse:
         table = wanted.table
         if table.schema == "result":
             stored = self.results.find(table.name)
-            return {"token": stored.identifier, "result": str(stored.path)}
+            return {"token": stored.identifier, "result": stored.stored}
         if table.schema == "system":
             return self._system_definition(table.name, wanted.held)
         version = int(table.at) if table.at_unit == "v" else None

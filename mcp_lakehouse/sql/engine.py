@@ -241,16 +241,16 @@ class Engine:
         finally:
             self._connection.unregister("incoming")
 
-    def _hold_result(self, table: TableName, path: str) -> None:
-        import pyarrow as pa
+    def _hold_result(self, table: TableName, stored: Message) -> None:
+        from mcp_lakehouse.sql.page import opened
 
         while len(self._results) >= _KEPT_RESULTS:
             oldest = next(iter(self._results))
             self._connection.unregister(oldest)
             del self._results[oldest]
             self._held.pop(("main", oldest), None)
-        with pa.memory_map(path) as source:
-            content = pa.ipc.open_file(source).read_all()
+        with opened(stored) as reader:
+            content = reader.read_all()
         self._results[table.view] = content
         self._connection.register(table.view, content)
 
@@ -273,7 +273,7 @@ class Engine:
             for batch in _batches(reader):
                 page.add(batch)
                 store.add(batch)
-            store.close(reader.schema)
+            kept = store.close(reader.schema)
         except BaseException:
             store.discard()
             raise
@@ -282,7 +282,7 @@ class Engine:
             "row_count": store.rows,
             **page.finish(store.rows),
             "batches": store.batches,
-            "file": str(store.path),
+            "stored": kept,
             "elapsed_ms": round((time.perf_counter() - began) * 1000, 2),
         }
 
@@ -292,7 +292,7 @@ class Engine:
         began = time.perf_counter()
         types = [self._connection.sqltype(type_) for _, type_ in request["columns"]]
         page = Page(self._connection, types, request)
-        for batch in read_range(request["file"], request["batches"], request["offset"], request["max_rows"]):
+        for batch in read_range(request["stored"], request["batches"], request["offset"], request["max_rows"]):
             page.add(batch)
         rest = sum(request["batches"]) - request["offset"]
         return page.finish(max(0, rest)) | {"elapsed_ms": round((time.perf_counter() - began) * 1000, 2)}

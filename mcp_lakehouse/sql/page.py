@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb.sqltypes import DuckDBPyType
 
-_SMALL_BYTES = 64 * KIB
+# Making a file takes longer than a small statement does; its whole result goes with the answer.
+SMALL_BYTES = 64 * KIB
 _LEAST_CELL_CHARS = 16
 
 
@@ -76,7 +79,7 @@ def _fit(cell: Json, chars: int) -> Json:
 
 
 class Store:
-    """Writes a stream to an Arrow IPC file in the scratch folder, up to a size."""
+    """Keeps a whole stream as Arrow IPC: small ones in memory, larger ones in a file, up to a size."""
 
     def __init__(self, path: Path, names: Sequence[str], max_bytes: int) -> None:
         self.path = path
@@ -84,26 +87,40 @@ class Store:
         self.batches: list[int] = []
         self._names = distinct(names)
         self._max_bytes = max_bytes
+        self._waiting: list[pa.RecordBatch] = []
+        self._waiting_bytes = 0
         self._sink: pa.NativeFile | None = None
         self._writer: pa.ipc.RecordBatchFileWriter | None = None
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Append one batch; raises `LimitExceeded` above the size limit."""
-        writer = self._open(batch.schema, batch.nbytes)
-        writer.write_batch(batch.rename_columns(self._names))
         self.rows += batch.num_rows
         self.batches.append(batch.num_rows)
+        self._waiting.append(batch)
+        self._waiting_bytes += batch.nbytes
+        if self._waiting_bytes > SMALL_BYTES:
+            self._write_waiting(batch.schema)
+            self._waiting_bytes = SMALL_BYTES
         if self._sink is not None and self._sink.tell() > self._max_bytes:
             raise LimitExceeded(
                 f"the result grew beyond {self._max_bytes / 1e9:.2f} GB (after {self.rows:,} rows)",
                 hint="aggregate or filter in the statement; count(*) tells the size first",
             )
 
-    def close(self, schema: pa.Schema) -> None:
-        """Finish the file (an empty result is a file with a schema and no rows)."""
-        self._open(schema, 0).close()
-        assert self._sink is not None
-        self._sink.close()
+    def close(self, schema: pa.Schema) -> Message:
+        """Finish: `{"file": path}`, or `{"data": base64}` where all of it was small."""
+        import pyarrow as pa
+
+        if self._writer is not None and self._sink is not None:
+            self._write_waiting(schema)
+            self._writer.close()
+            self._sink.close()
+            return {"file": str(self.path)}
+        buffer = pa.BufferOutputStream()
+        with pa.ipc.new_file(buffer, self._named(schema)) as writer:
+            for batch in self._waiting:
+                writer.write_batch(batch.rename_columns(self._names))
+        return {"data": base64.b64encode(buffer.getvalue()).decode()}
 
     def discard(self) -> None:
         """Remove what was written."""
@@ -111,25 +128,38 @@ class Store:
             self._sink.close()
         self.path.unlink(missing_ok=True)
 
-    def _open(self, schema: pa.Schema, first_bytes: int) -> pa.ipc.RecordBatchFileWriter:
+    def _write_waiting(self, schema: pa.Schema) -> None:
         import pyarrow as pa
 
         if self._writer is None:
-            fields = [field.with_name(name) for field, name in zip(schema, self._names, strict=True)]
             self._sink = pa.OSFile(str(self.path), "wb")
-            # Setting up compression takes longer than writing a small result does.
-            compression = "lz4" if first_bytes > _SMALL_BYTES else None
-            options = pa.ipc.IpcWriteOptions(compression=compression, unify_dictionaries=True)
-            self._writer = pa.ipc.new_file(self._sink, pa.schema(fields), options=options)
-        return self._writer
+            options = pa.ipc.IpcWriteOptions(compression="lz4", unify_dictionaries=True)
+            self._writer = pa.ipc.new_file(self._sink, self._named(schema), options=options)
+        for batch in self._waiting:
+            self._writer.write_batch(batch.rename_columns(self._names))
+        self._waiting.clear()
+
+    def _named(self, schema: pa.Schema) -> pa.Schema:
+        import pyarrow as pa
+
+        return pa.schema([field.with_name(name) for field, name in zip(schema, self._names, strict=True)])
 
 
-def read_range(path: str, batches: Sequence[int], offset: int, rows: int) -> Iterator[pa.RecordBatch]:
-    """The rows [offset, offset + rows) of a stored result; only the batches that hold them are decoded."""
+@contextlib.contextmanager
+def opened(stored: Message) -> Iterator[pa.ipc.RecordBatchFileReader]:
+    """A stored result as `Store.close` returned it."""
     import pyarrow as pa
 
-    with pa.memory_map(path) as source:
-        reader = pa.ipc.open_file(source)
+    if "data" in stored:
+        yield pa.ipc.open_file(pa.py_buffer(base64.b64decode(stored["data"])))
+        return
+    with pa.memory_map(stored["file"]) as source:
+        yield pa.ipc.open_file(source)
+
+
+def read_range(stored: Message, batches: Sequence[int], offset: int, rows: int) -> Iterator[pa.RecordBatch]:
+    """The rows [offset, offset + rows) of a stored result; only the batches that hold them are decoded."""
+    with opened(stored) as reader:
         first = 0
         for index, count in enumerate(batches):
             start, stop = max(offset, first), min(offset + rows, first + count)

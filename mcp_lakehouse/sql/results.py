@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
 import secrets
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mcp_lakehouse.errors import InvalidInput, NotFound
-from mcp_lakehouse.limits import MIB, ResultLimits
+from mcp_lakehouse.limits import ResultLimits
 from mcp_lakehouse.records import Column
 from mcp_lakehouse.sql.guard import RESULT_PREFIX
-
-_PRUNE_EVERY = 50
-_PRUNE_BYTES = 64 * MIB
+from mcp_lakehouse.worker.channel import Message
 
 
 @dataclass(frozen=True, slots=True)
 class StoredResult:
-    """A result on disk: its file, its columns with SQL types, and how many rows each Arrow batch holds."""
+    """A whole result: columns with SQL types, how many rows each Arrow batch holds, and where the bytes are.
+
+    `stored` is `{"file": path}` or, for small ones, `{"data": base64 text}`: an Arrow IPC file either way.
+    """
 
     identifier: str
-    path: Path
     columns: tuple[Column, ...]
     batches: tuple[int, ...]
+    stored: Message
 
     @property
     def rows(self) -> int:
@@ -38,31 +42,51 @@ class StoredResult:
         """The handle clients use."""
         return RESULT_PREFIX + self.identifier
 
+    @property
+    def size(self) -> int:
+        """Its size in bytes as an Arrow IPC file."""
+        return len(self.stored["data"]) * 3 // 4 if "data" in self.stored else Path(self.stored["file"]).stat().st_size
+
+    def read(self) -> bytes:
+        """The Arrow IPC file."""
+        return (
+            base64.b64decode(self.stored["data"]) if "data" in self.stored else Path(self.stored["file"]).read_bytes()
+        )
+
 
 class Results:
-    """The results of one lake on this machine, oldest dropped beyond the limits."""
+    """The results of one lake on this machine, oldest dropped beyond the limits.
+
+    Small ones live in this process; larger ones in files, which a later process finds again.
+    """
 
     def __init__(self, folder: Path, limits: ResultLimits) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._limits = limits
-        self._kept = 0
+        self._lock = threading.Lock()
+        self._small: OrderedDict[str, StoredResult] = OrderedDict()
 
     def new_identifier(self) -> str:
         """32 hexadecimal digits nobody can guess: knowing a handle is the right to read it."""
         return secrets.token_hex(16)
 
-    def keep(self, identifier: str, file: Path, columns: Sequence[Column], batches: Sequence[int]) -> StoredResult:
-        """Move a finished file in; its description is written first, so a file without one is garbage."""
-        stored = StoredResult(identifier, self.folder / f"{identifier}.arrow", tuple(columns), tuple(batches))
+    def keep(self, identifier: str, stored: Message, columns: Sequence[Column], batches: Sequence[int]) -> StoredResult:
+        """Take over what a worker left: bytes in the answer, or a file in its scratch folder."""
+        if "data" in stored:
+            small = StoredResult(identifier, tuple(columns), tuple(batches), stored)
+            with self._lock:
+                self._small[identifier] = small
+                while len(self._small) > self._limits.kept_results:
+                    self._small.popitem(last=False)
+            return small
+        path = self.folder / f"{identifier}.arrow"
         description = {"columns": [asdict(column) for column in columns], "batches": list(batches)}
+        # The description first: a file without one is garbage, and nobody finds it.
         (self.folder / f"{identifier}.json").write_text(json.dumps(description), encoding="utf-8")
-        os.replace(file, stored.path)
-        # Looking through the folder costs more than a small statement: not each time.
-        self._kept += 1
-        if self._kept % _PRUNE_EVERY == 0 or stored.path.stat().st_size > _PRUNE_BYTES:
-            self._prune()
-        return stored
+        os.replace(stored["file"], path)
+        self._prune()
+        return StoredResult(identifier, tuple(columns), tuple(batches), {"file": str(path)})
 
     def find(self, uri: str) -> StoredResult:
         """The result of a URI (or bare identifier). Raises `NotFound` when it is unknown or was dropped."""
@@ -71,6 +95,10 @@ class Results:
             raise InvalidInput(
                 f"{uri[:100]!r} is not a result URI", hint=f"give a result_uri that sql returned: {RESULT_PREFIX}…"
             )
+        with self._lock:
+            small = self._small.get(identifier)
+        if small is not None:
+            return small
         path = self.folder / f"{identifier}.arrow"
         try:
             description = json.loads((self.folder / f"{identifier}.json").read_text(encoding="utf-8"))
@@ -81,7 +109,7 @@ class Results:
                 hint="run its sql statement again",
             ) from None
         columns = tuple(Column(column["name"], column["type"]) for column in description["columns"])
-        return StoredResult(identifier, path, columns, tuple(description["batches"]))
+        return StoredResult(identifier, columns, tuple(description["batches"]), {"file": str(path)})
 
     def _prune(self) -> None:
         entries = []

@@ -93,7 +93,7 @@ class Runner:
                     request, timeout_seconds=timeout, cancel=cancel, on_event=self._on_event, on_timeout="the statement"
                 )
             columns = [Column(name, type_) for name, type_ in answer["columns"]]
-            stored = self._results.keep(identifier, Path(answer["file"]), columns, answer["batches"])
+            stored = self._results.keep(identifier, answer["stored"], columns, answer["batches"])
         result = QueryResult(
             columns=columns,
             rows=answer["rows"],
@@ -113,7 +113,7 @@ class Runner:
             raise InvalidInput(f"offset is {offset}", hint="give 0 or more")
         request: Message = {
             "op": "page",
-            "file": str(stored.path),
+            "stored": stored.stored,
             "columns": [[column.name, column.type] for column in stored.columns],
             "batches": list(stored.batches),
             "offset": offset,

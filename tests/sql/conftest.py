@@ -39,7 +39,7 @@ class FakeCatalog:
     def _one(self, wanted: WantedTable) -> Message | None:
         table = wanted.table
         if table.schema == "result":
-            return {"token": table.name, "result": str(self.results.find(table.name).path)}
+            return {"token": table.name, "result": self.results.find(table.name).stored}
         if table.schema == "system":
             return {
                 "token": "1",

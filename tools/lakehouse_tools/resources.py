@@ -102,8 +102,8 @@ def _all_rows(lake: Lakehouse, uri: str) -> tuple[list[Any], list[list[Json]]]:
 
 def _arrow(lake: Lakehouse, uri: str) -> bytes:
     stored = lake.results.find(uri)
-    _check_size(stored.path.stat().st_size, stored.rows)
-    return stored.path.read_bytes()
+    _check_size(stored.size, stored.rows)
+    return stored.read()
 
 
 def _check_size(size: int, rows: int) -> None:
