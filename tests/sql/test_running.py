@@ -182,10 +182,10 @@ def test_errors_say_what_to_do_next(runner: Runner, statement: str, error: type[
 
 def test_time_memory_and_size_limits_hold(strict: Callable[..., Runner]) -> None:
     runner = strict(
-        timeout_seconds=1.0, memory_bytes=256 << 20, address_space_headroom_bytes=1 << 30, stored_result_bytes=1 << 20
+        timeout_seconds=3.0, memory_bytes=256 << 20, address_space_headroom_bytes=1 << 30, stored_result_bytes=1 << 20
     )
     run(runner, "SELECT 1")
-    with pytest.raises(LimitExceeded, match="after 1 s"):
+    with pytest.raises(LimitExceeded, match="after 3 s"):
         run(runner, "SELECT count(*) FROM range(100000000000) a, range(1000) b WHERE a.range % 7 = b.range")
     with pytest.raises((LimitExceeded, WorkerDied)):
         run(runner, "SELECT length(repeat('x', 2000000000) || repeat('y', 2000000000))")
