@@ -22,15 +22,16 @@ if TYPE_CHECKING:
     from obstore.store import S3Store
 
 CONNECT_SECONDS = 5
-# Silence for this long ends a request; a long transfer that moves may take its time.
+# Silence for this long ends a request; a download that moves may take its time.
 SILENCE_SECONDS = 8
 TRANSFER_SECONDS = 3600
 # No new attempt after this many seconds, so that a dead server costs at most 14 seconds a call.
 RETRY_SECONDS = 6
 RETRIES = 3
 PARALLEL_READS = 8
-PART_BYTES = 8 * MIB
-PARALLEL_PARTS = 4
+# A part counts as silence until it has arrived, so an uplink has to carry 1.3 MB/s.
+PART_BYTES = 5 * MIB
+PARALLEL_PARTS = 2
 
 
 class ObjectBucket:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from uuid import uuid4
 
-from mcp_lakehouse.errors import Conflict, StorageFailed
+from mcp_lakehouse.errors import Conflict, LakehouseError, StorageFailed
 from mcp_lakehouse.store.bucket import Bucket
 
 
@@ -17,7 +18,9 @@ def probe_writes(bucket: Bucket) -> None:
     except Conflict:
         return
     finally:
-        bucket.delete([key])
+        # Who may not delete may still commit.
+        with contextlib.suppress(LakehouseError):
+            bucket.delete([key])
     raise StorageFailed(
         f"{bucket.url} ignores conditional writes (If-None-Match): two writers would overwrite each other's commits",
         hint="use storage that honours them (Amazon S3, MinIO, Ceph, R2 and others do), or a local folder",

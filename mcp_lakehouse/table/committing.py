@@ -40,6 +40,7 @@ class Committer:
         self._reader = reader
         self._current = current
         self._adopt = adopt
+        self._local = bucket.local_path(prefix) is not None
 
     def commit(
         self, plan: Plan, staged: Sequence[StagedFile], transactions: Mapping[str, int], at_version: int | None
@@ -47,7 +48,8 @@ class Committer:
         """Commit and return the version; the staged files are gone then.
 
         Raises `Conflict` when the plan's base or a transaction is taken. When it raises, the staged files
-        are still there, and those put in place are removed again, unless the commit may yet arrive.
+        are still there, and those put in place are removed again, unless the commit may yet arrive or the
+        server is down (then they stay, and nothing names them).
         """
         placed: list[DataFile] = []
         arriving = False
@@ -69,6 +71,11 @@ class Committer:
                     self._checkpoint(version)
                     return version
             raise Conflict(f"other writers of {self._prefix!r} kept winning", hint="try again when fewer are at work")
+        except StorageFailed:
+            # A server that is down would only be waited for again; on a full disk the room is wanted back.
+            if not arriving and self._local:
+                self._discard(placed)
+            raise
         except BaseException:
             if not arriving:
                 self._discard(placed)
@@ -111,7 +118,7 @@ class Committer:
         except StorageFailed:
             if self._holds(version, data):
                 return True
-            if self._bucket.local_path(self._prefix) is not None:
+            if self._local:
                 # Unlike a request over a network, this one cannot arrive late.
                 self._discard(placed)
             raise

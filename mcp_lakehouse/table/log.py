@@ -6,8 +6,8 @@ The log is that of Delta Lake: https://github.com/delta-io/delta/blob/master/PRO
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -108,7 +108,7 @@ class Replay:
         waiting: list[Action] = []
         for action in actions:
             if "metaData" in action:
-                self.metadata = Metadata(action["metaData"])
+                self._describe(Metadata(action["metaData"]))
             elif "protocol" in action:
                 self.protocol = action["protocol"]
             elif "txn" in action:
@@ -134,6 +134,16 @@ class Replay:
                 hint="it is not a whole Delta table: restore the missing files of its _delta_log folder",
             )
         return LogState(self.version, self.milliseconds, self.metadata, self.protocol, self.files, self.transactions)
+
+    def _describe(self, metadata: Metadata) -> None:
+        before, self.metadata = self.metadata, metadata
+        if before is None or before.raw["schemaString"] == metadata.raw["schemaString"]:
+            return
+        # A widened column may not be of the kind any more whose least and greatest value are exact.
+        changed = {name for name, kind in before.ordered.items() if metadata.ordered.get(name) != kind}
+        if changed:
+            for file_id, file in self.files.items():
+                self.files[file_id] = replace(file, statistics=_without_bounds(file.statistics, changed))
 
     def _data_file(self, add: Mapping[str, Any], ordered: Mapping[str, str]) -> DataFile:
         path = unquote(add["path"])
@@ -212,6 +222,14 @@ def _statistics(told: Mapping[str, Any], ordered: Mapping[str, str]) -> Statisti
             if is_exact(value, ordered.get(name)):
                 found.setdefault(name, {})[ours] = value
     return found
+
+
+def _without_bounds(statistics: Statistics, names: Set[str]) -> Statistics:
+    found = {
+        name: {what: value for what, value in told.items() if name not in names or what == "nulls"}
+        for name, told in statistics.items()
+    }
+    return {name: told for name, told in found.items() if told}
 
 
 def is_exact(value: object, kind: str | None) -> bool:

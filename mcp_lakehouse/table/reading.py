@@ -112,7 +112,7 @@ class LogReader:
                 if data is None:
                     return
                 yield version, parse_commit(data, self.key(version))
-            start, size = stop, _BATCH
+            start, size = stop, min(2 * size, _BATCH)
 
     def _start(self, checkpoint: int | None) -> Replay:
         replay = Replay(self._prefix)

@@ -166,9 +166,10 @@ def test_a_full_disk_leaves_nothing_behind_and_the_same_files_can_be_tried_again
     staged = [place.stage("a", id=[2]), place.stage("b", id=[3])]
     with pytest.raises(StorageFailed):
         Table(FullAfter(place.bucket(), uploads=1), PREFIX).create_or_append(ID, staged)
-    assert parquet_files(place) == 1
+    # A server that fails is not asked to delete: what it has taken is named by nothing.
+    assert parquet_files(place) == (1 if place.kind == "local" else 2)
     if place.kind == "local":
-        # Over a network a write that failed may still arrive; here it cannot.
+        # Over a network a commit that failed may still arrive; here it cannot.
         with pytest.raises(StorageFailed):
             Table(FullForCommits(place.bucket()), PREFIX).create_or_append(ID, staged)
         assert parquet_files(place) == 1
