@@ -1,0 +1,231 @@
+"""How a delimited text is written: delimiter, quote, lines before the header, header. Pure functions of a sample."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+DELIMITERS = (",", "\t", ";", "|")
+# Where a file has one column, its lines must not be split at anything they hold.
+_NEVER_FOUND = "\x1f"
+_RECORDS = 1_000
+_PREAMBLE_LINES = 20
+_NUMBER = re.compile(r"[+-]?(\d[\d,.' ]*|\.\d+)([eE][+-]?\d+)?%?")
+_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2})?")
+_TRUTH = frozenset({"true", "false", "t", "f", "yes", "no"})
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How to read the file. `skip` counts physical lines before the header (or the first row).
+
+    `names` has one raw name for each column, empty where there is none. `short_rows` says that most
+    rows end before the header does: what they lack is null then, not an error.
+    """
+
+    delimiter: str
+    quote: str
+    escape: str
+    skip: int
+    header: bool
+    names: tuple[str, ...]
+    short_rows: bool = False
+    preamble: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    fields: tuple[str, ...]
+    line: int
+
+    @property
+    def blank(self) -> bool:
+        return len(self.fields) == 1 and not self.fields[0].strip()
+
+
+def detect(sample: str, *, preferred: str | None = None) -> Dialect | None:
+    """The dialect of a text from its beginning; `None` where there is nothing but blank lines.
+
+    `preferred` is the delimiter that the file's name promises; it wins where it fits as well.
+    """
+    # Only these end a line; str.splitlines would also split at form feeds and the like.
+    sample = sample.replace("\r\n", "\n")
+    quote, escape = _quoting(sample)
+    best: tuple[float, int, str] | None = None
+    for delimiter in DELIMITERS:
+        widths = [len(record.fields) for record in _records(sample, delimiter, quote, escape) if not record.blank]
+        score = _score(widths)
+        if score and delimiter == preferred:
+            score += 0.1
+        if score and (best is None or (score, Counter(widths).most_common(1)[0][0]) > best[:2]):
+            best = (score, Counter(widths).most_common(1)[0][0], delimiter)
+    if best is None and preferred is not None and preferred in _first_line(sample):
+        best = (0.0, 0, preferred)
+    delimiter = best[2] if best else next((each for each in DELIMITERS if each not in sample), _NEVER_FOUND)
+    records = [record for record in _records(sample, delimiter, quote, escape) if not record.blank]
+    return _layout(records, sample, delimiter, quote, escape) if records else None
+
+
+def _score(widths: list[int]) -> float:
+    """Share of records that have the most common width, if that is two or more and fits the first lines."""
+    if not widths:
+        return 0.0
+    width, count = Counter(widths).most_common(1)[0]
+    if width < 2:
+        # Many short lines may follow a header of several columns.
+        return 0.0 if widths[0] < 2 or len(widths) > 3 else 0.3
+    share = count / len(widths)
+    return share if share >= 0.5 or widths[0] == width else 0.0
+
+
+def _layout(records: list[_Record], sample: str, delimiter: str, quote: str, escape: str) -> Dialect:
+    start = _start(records)
+    first, rest = records[start], records[start + 1 :]
+    header = _is_header(first.fields, [record.fields for record in rest[:100]])
+    names = list(first.fields) if header else [""] * len(first.fields)
+    usual = Counter(len(record.fields) for record in rest).most_common(1)
+    width = usual[0][0] if usual else len(names)
+    while header and names and not names[-1].strip() and len(names) > width:
+        names.pop()
+    share = usual[0][1] / len(rest) if rest else 0.0
+    if width > len(names) and share > 0.5 and (len(names) > 1 or delimiter != _NEVER_FOUND):
+        names += [""] * (width - len(names))
+    lines = sample.split("\n", first.line)
+    return Dialect(
+        delimiter=delimiter,
+        quote=quote,
+        escape=escape,
+        skip=first.line,
+        header=header,
+        names=tuple(names),
+        short_rows=bool(rest) and width < len(names) and share > 0.5,
+        preamble=tuple(line for line in lines[: first.line] if line.strip()),
+    )
+
+
+def _start(records: list[_Record]) -> int:
+    """The record that begins the table: titles above it have one filled field where the table has several."""
+    width = Counter(len(record.fields) for record in records).most_common(1)[0][0]
+    if width < 2:
+        return 0
+    for place, record in enumerate(records[:_PREAMBLE_LINES]):
+        filled = sum(bool(field.strip()) for field in record.fields)
+        if len(record.fields) >= 2 and (filled > 1 or width < 3):
+            return place
+    return 0
+
+
+def _is_header(first: tuple[str, ...], rows: list[tuple[str, ...]]) -> bool:
+    kinds = [_kind(field) for field in first]
+    if all(kind == "empty" for kind in kinds):
+        return False
+    named = [field.strip().casefold() for field in first if field.strip()]
+    if not rows:
+        return "text" in kinds and "number" not in kinds
+    for place, kind in enumerate(kinds):
+        below = {_kind(row[place]) for row in rows if place < len(row)} - {"empty"}
+        if kind == "text" and below and "text" not in below:
+            return True
+    if all(kind in ("text", "empty") for kind in kinds):
+        return len(set(named)) == len(named) or len(named) > 3
+    return _years(first, kinds)
+
+
+def _years(first: tuple[str, ...], kinds: list[str]) -> bool:
+    """A header such as `country,2019,2020`."""
+    numbers = [field.strip() for field, kind in zip(first, kinds, strict=True) if kind == "number"]
+    return (
+        "text" in kinds
+        and len(numbers) > 1
+        and len(set(numbers)) == len(numbers)
+        and all(number.isascii() and number.isdigit() and 1800 <= int(number) <= 2200 for number in numbers)
+    )
+
+
+def _kind(field: str) -> str:
+    text = field.strip()
+    if not text:
+        return "empty"
+    if _NUMBER.fullmatch(text):
+        return "number"
+    if _DATE.fullmatch(text):
+        return "date"
+    return "truth" if text.casefold() in _TRUTH else "text"
+
+
+def _quoting(sample: str) -> tuple[str, str]:
+    starts = re.compile(r"(?:^|[,;\t|])(['\"])", re.MULTILINE)
+    seen = Counter(match.group(1) for match in starts.finditer(sample))
+    ends = len(re.findall(r"'(?:$|[,;\t|])", sample, re.MULTILINE))
+    quote = "'" if not seen['"'] and seen["'"] > 1 and ends >= seen["'"] * 0.9 else '"'
+    doubled = re.search(rf"[^,;\t|\n{quote}]{quote}{quote}[^,;\t|\n{quote}]", sample)
+    backslashed = "\\" + quote in sample and doubled is None
+    return quote, "\\" if backslashed else quote
+
+
+def _first_line(sample: str) -> str:
+    return next((line for line in sample.split("\n") if line.strip()), "")
+
+
+def _records(sample: str, delimiter: str, quote: str, escape: str) -> Iterator[_Record]:
+    """Records of a sample. A quote that is not closed within it is taken as an ordinary character."""
+    lines = sample.removesuffix("\n").split("\n")
+    at = 0
+    for _ in range(_RECORDS):
+        if at >= len(lines):
+            return
+        text, taken = lines[at], 1
+        if quote in text:
+            while (fields := split(text, delimiter, quote, escape)) is None and taken < 100:
+                if at + taken >= len(lines):
+                    break
+                text += "\n" + lines[at + taken]
+                taken += 1
+            if fields is None:
+                text, taken = lines[at], 1
+                fields = text.split(delimiter)
+        else:
+            fields = text.split(delimiter)
+        yield _Record(tuple(fields), at)
+        at += taken
+
+
+def split(text: str, delimiter: str, quote: str, escape: str) -> list[str] | None:
+    """The fields of one record, or `None` where a quoted field is still open at its end."""
+    fields: list[str] = []
+    at = 0
+    while True:
+        if text[at : at + 1] != quote:
+            stop = text.find(delimiter, at)
+            fields.append(text[at:] if stop < 0 else text[at:stop])
+            if stop < 0:
+                return fields
+            at = stop + 1
+            continue
+        value, at = _quoted(text, at + 1, quote, escape)
+        if at < 0:
+            return None
+        stop = text.find(delimiter, at)
+        fields.append(value + (text[at:] if stop < 0 else text[at:stop]))
+        if stop < 0:
+            return fields
+        at = stop + 1
+
+
+def _quoted(text: str, at: int, quote: str, escape: str) -> tuple[str, int]:
+    """The value of a quoted field that began before `at`, and the place after it (-1: never closed)."""
+    value = ""
+    while True:
+        stop = text.find(quote, at)
+        if stop < 0:
+            return value, -1
+        if escape != quote and stop > at and text[stop - 1] == escape:
+            value += text[at : stop - 1] + quote
+            at = stop + 1
+        elif escape == quote and text[stop + 1 : stop + 2] == quote:
+            value += text[at:stop] + quote
+            at = stop + 2
+        else:
+            return value + text[at:stop], stop + 1

@@ -1,0 +1,193 @@
+"""Delimited text (CSV, TSV) as rows: the engine splits and casts, this decides how and accounts for every line.
+
+Types come from the first rows. Where a later value could be changed by a cast without an error, the
+cast is checked row by row; one that does not hold stops the query, every value of the file is
+counted by kind, and the file is read again with what is known then.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mcp_lakehouse.errors import UnreadableSource
+from mcp_lakehouse.ingest import csv_repair, csv_text
+from mcp_lakehouse.ingest.csv_columns import CsvColumns
+from mcp_lakehouse.ingest.csv_dialect import detect
+from mcp_lakehouse.ingest.csv_rejects import RejectTables
+from mcp_lakehouse.ingest.csv_types import HUGE
+from mcp_lakehouse.ingest.engine import Job, literal
+from mcp_lakehouse.ingest.names import check_column_count, column_names
+from mcp_lakehouse.ingest.reader import Retry, select
+from mcp_lakehouse.ingest.writing import Columns
+
+_SAMPLED_ROWS = 20_480
+_SAMPLED_CELLS = 4_000_000
+
+
+class CsvReader:
+    """One delimited file; `number` tells its tables from those of other files of the job."""
+
+    def __init__(self, job: Job, path: Path, name: str, delimiter: str | None, number: int) -> None:
+        self._job = job
+        self.name = name
+        self.bytes = path.stat().st_size
+        self._text = csv_text.prepare(job, path, name)
+        dialect = detect(csv_text.sample(self._text), preferred=delimiter)
+        if dialect is None:
+            raise UnreadableSource(f"{name} holds nothing but blank lines", hint="check how it was made")
+        check_column_count(len(dialect.names), job.columns_limit, name)
+        self._dialect = dialect
+        self._rejects = RejectTables(job, number)
+        self._bad: csv_repair.Bad | None = None
+        self._exact: int | None = None
+        self._normalised = False
+        self._names, self._name_notes = column_names(dialect.names)
+        if not dialect.header:
+            self._name_notes = [f"it has no header line; its columns are named {self._names[0]}, …"]
+        self._columns = self._look()
+
+    def _look(self) -> CsvColumns:
+        """Types by the first rows, by all if there are few."""
+        limit = min(_SAMPLED_ROWS, max(500, _SAMPLED_CELLS // len(self._names)))
+        complete = self._quick <= limit
+        columns = self._columns = CsvColumns(self._job, self._names, complete=complete)
+        columns.count(self._texts, range(len(self._names)), None if complete else limit)
+        columns.count(self._texts, columns.unseen(), None)
+        return columns
+
+    # What the file holds ----------------------------------------------------------------------
+
+    @property
+    def columns(self) -> Columns:
+        """Names and types as the values suggest them."""
+        return [(each.name, each.decision.type) for each in self._columns.all]
+
+    def reads_as(self, name: str, wanted: str) -> bool:
+        """Text may always stay text; whole numbers may be read as wider ones, or as INTEGER if all fit."""
+        column = self._columns.named(name)
+        if wanted == "VARCHAR":
+            return True
+        if column.decision.type in ("BIGINT", HUGE) and wanted.startswith("DECIMAL") and not column.complete:
+            self._columns.count(self._texts, [self._columns.all.index(column)], None)
+        if column.decision.type not in ("BIGINT", HUGE):
+            return False
+        return wanted == "DOUBLE" or wanted.startswith("DECIMAL") or (wanted == "INTEGER" and column.fits_integer)
+
+    def count_everything(self) -> None:
+        """Settle the types by all values instead of the first rows."""
+        self._columns.count(self._texts, self._columns.incomplete(), None)
+
+    # Reading ----------------------------------------------------------------------------------
+
+    def query(self, wanted: Columns) -> str:
+        """A SELECT of the wanted columns, typed, with what the engine rejects kept in a table."""
+        kinds = {name.casefold(): kind for name, kind in wanted}
+        types: list[str] = []
+        expressions: dict[str, str] = {}
+        for place, column in enumerate(self._columns.all):
+            kind, expression = self._columns.read(place, kinds[column.name.casefold()])
+            types.append(kind)
+            expressions[column.name.casefold()] = expression
+        texts = [place for place, each in enumerate(self._columns.all) if kinds[each.name.casefold()] == "VARCHAR"]
+        self._rejects.drop()
+        source = self._source(types, [*self._columns.options(texts), *self._rejects.options()])
+        return select(wanted, expressions, source)
+
+    def _texts(self) -> str:
+        """The file as texts, malformed rows left out."""
+        return self._source(["VARCHAR"] * len(self._columns.all), ["ignore_errors=true"])
+
+    def _source(self, types: list[str], options: list[str]) -> str:
+        dialect = self._dialect
+        shape = ", ".join(f"'c{place}': '{kind}'" for place, kind in enumerate(types))
+        options = [
+            "auto_detect=false",
+            f"columns={{{shape}}}",
+            f"header={str(dialect.header).lower()}",
+            f"skip={dialect.skip}",
+            f"delim={literal(dialect.delimiter)}",
+            f"quote={literal(dialect.quote)}",
+            f"escape={literal(dialect.escape)}",
+            "new_line=" + ("'\\r\\n'" if self._text.crlf else "'\\n'"),
+            "comment=''",
+            "compression='none'",
+            "hive_partitioning=false",
+            f"max_line_size={csv_text.MAX_LINE_BYTES}",
+            f"null_padding={str(dialect.short_rows).lower()}",
+            *options,
+        ]
+        return f"read_csv({literal(str(self._text.path))}, {', '.join(options)})"
+
+    # Accounting -------------------------------------------------------------------------------
+
+    @property
+    def _quick(self) -> int:
+        return csv_repair.quick_count(self._text, self._dialect)
+
+    def expected(self) -> int:
+        """Records after the header, by the file's bytes; exact once `count_exactly` was called."""
+        return self._quick if self._exact is None else self._exact
+
+    def count_exactly(self) -> None:
+        """Count records by their quotes instead of by lines. An open quote leads to a repaired copy and `Retry`."""
+        self._exact = csv_repair.exact_count(self._text, self._dialect, single=len(self._columns.all) == 1)
+        if self._exact is None and self._bad is None:
+            self._repair()
+
+    def inspect(self, rows: int | None) -> int:
+        """Rejected rows; `Retry` where types, quotes or lines turned out otherwise than thought."""
+        if any(not self._columns.all[place].complete for place in self._rejects.cast_columns()):
+            self.count_everything()
+            raise Retry
+        if self._bad is None and self._rejects.swallowed_lines():
+            self._repair()
+        rejected = self._rejects.count()
+        if rows is not None and rows + rejected != self.expected():
+            self.count_exactly()
+            if rows + rejected != self._exact:
+                self._give_up(rows + rejected)
+        return rejected
+
+    def _give_up(self, found: int) -> None:
+        if self._bad is None:
+            self._repair()
+        raise UnreadableSource(
+            f"{self.name} has {self._exact} records, but {found} could be made out, so some would be lost",
+            hint="its quotes or line ends are too damaged to trust; save it again as plain CSV",
+        )
+
+    def _repair(self) -> None:
+        target = csv_text.staged(self._job, ".txt")
+        self._bad = csv_repair.repair(self._text, self._dialect, target)
+        self._text = csv_text.with_path(self._text, target)
+        self._exact = None
+        self._look()
+        raise Retry
+
+    def normalise(self) -> bool:
+        """Make every line end the same, as the engine stopped at a mixture; False if that was done before."""
+        if self._normalised:
+            return False
+        self._normalised = True
+        target = csv_text.normalise(self._job, self._text.path, self.name)
+        self._text = csv_text.with_path(self._text, target)
+        self._look()
+        return True
+
+    # Telling ----------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Rejected rows with their physical lines to the log, and what a user should know to the notes."""
+        for rows in self._rejects.rows(self._text.path, self.name, self._names, self._bad or {}):
+            self._job.rejects.add_many(rows)
+        self._rejects.drop()
+        for note in self._name_notes:
+            self._job.note(f"{self.name}: {note}")
+        preamble = self._dialect.preamble
+        if preamble:
+            shown = " / ".join(line.strip()[:80] for line in preamble[:3])
+            self._job.note(f"{self.name}: {len(preamble)} lines before the header were passed over: {shown}")
+        if self._dialect.short_rows:
+            self._job.note(f"{self.name}: most rows end before the last column; what they lack is null")
+        for note in self._columns.notes():
+            self._job.note(note)

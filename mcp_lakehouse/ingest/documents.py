@@ -1,0 +1,119 @@
+"""PDF, Markdown, HTML and plain text as rows of text that a citation can point to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from mcp_lakehouse.errors import UnreadableSource
+from mcp_lakehouse.ingest.encodings import decode
+from mcp_lakehouse.ingest.engine import Job, reading
+from mcp_lakehouse.ingest.files import open_regular
+from mcp_lakehouse.ingest.types import merge_columns
+from mcp_lakehouse.ingest.writing import Columns, write
+from mcp_lakehouse.worker.channel import Message
+
+COLUMNS: Columns = [("source", "VARCHAR"), ("page", "INTEGER"), ("section", "VARCHAR"), ("text", "VARCHAR")]
+# Page (from 1; PDF only), section (headings joined by " > "), text.
+Part: TypeAlias = "tuple[int | None, str | None, str]"
+
+# A longer text is split at the ends of paragraphs.
+MAX_TEXT_CHARS = 1_000_000
+_BATCH_ROWS = 2_000
+_BATCH_CHARS = 8_000_000
+
+
+def load_documents(job: Job, files: Sequence[Message], existing: Columns | None) -> tuple[Columns, list[Message]]:
+    """Stage the texts of all files; returns the dataset's columns and the staged files.
+
+    Raises `UnreadableSource` for a file without any text, naming the cause.
+    """
+    columns = COLUMNS if existing is None else merge_columns(existing, COLUMNS)
+    job.rows("CREATE TEMP TABLE documents (source VARCHAR, page INTEGER, section VARCHAR, text VARCHAR)")
+    done = 0
+    for file in files:
+        name, path = file["name"], Path(file["path"])
+        with reading(name, path):
+            _insert(job, name, _parts(job, path, name, file["format"]))
+        done += path.stat().st_size
+        job.progress.at(done, f"read {name}")
+    if not job.rows("SELECT 1 FROM documents LIMIT 1"):
+        raise UnreadableSource(f"{files[0]['name']} holds no text", hint="check the file")
+    known = {name for name, _ in COLUMNS}
+    parts = [f"CAST({name.lower() if name.lower() in known else 'NULL'} AS {kind})" for name, kind in columns]
+    names = ['"' + name.replace('"', '""') + '"' for name, _ in columns]
+    selected = ", ".join(f"{part} AS {name}" for part, name in zip(parts, names, strict=True))
+    return columns, write(job, f"SELECT {selected} FROM documents", columns)
+
+
+def split_long(text: str) -> Iterator[str]:
+    """A text in pieces of at most a million characters, cut at ends of paragraphs, else lines, else anywhere."""
+    start = 0
+    while len(text) - start > MAX_TEXT_CHARS:
+        window = start + MAX_TEXT_CHARS
+        cut = max(text.rfind("\n\n", start, window), -1)
+        if cut <= start:
+            cut = text.rfind("\n", start, window)
+        stop = window if cut <= start else cut + 1
+        yield text[start:stop]
+        start = stop
+    yield text[start:]
+
+
+def _parts(job: Job, path: Path, name: str, format_name: str) -> Iterator[Part]:
+    if format_name == "pdf":
+        from mcp_lakehouse.ingest.pdf import pdf_parts
+
+        return pdf_parts(job, path, name)
+    with open_regular(path, name) as stream:
+        text, encoding = decode(stream.read())
+    if encoding not in ("utf-8", "utf-8-sig"):
+        job.note(f"{name} was read as {encoding}")
+    elif "\ufffd" in text:
+        job.note(f"{name}: bytes that are not UTF-8 were replaced by U+FFFD")
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    if format_name == "markdown":
+        from mcp_lakehouse.ingest.markdown import markdown_parts
+
+        return markdown_parts(text)
+    if format_name == "html":
+        from mcp_lakehouse.ingest.html import html_parts
+
+        return html_parts(text)
+    return ((None, None, page) for page in text.split("\f"))
+
+
+def _insert(job: Job, name: str, parts: Iterator[Part]) -> None:
+    rows: list[tuple[str, int | None, str | None, str]] = []
+    size = 0
+    empty = True
+    for page, section, text in parts:
+        for piece in split_long(text):
+            if not piece.strip():
+                continue
+            empty = False
+            rows.append((name, page, section, piece.strip("\n")))
+            size += len(piece)
+            if len(rows) >= _BATCH_ROWS or size >= _BATCH_CHARS:
+                _flush(job, rows)
+                size = 0
+    if rows:
+        _flush(job, rows)
+    if empty:
+        job.note(f"{name} holds no text")
+
+
+def _flush(job: Job, rows: list[tuple[str, int | None, str | None, str]]) -> None:
+    import pyarrow as pa
+
+    kinds = [pa.string(), pa.int32(), pa.string(), pa.string()]
+    columns = [pa.array([_storable(row[place]) for row in rows], kind) for place, kind in enumerate(kinds)]
+    job.connection.register("chunk", pa.Table.from_arrays(columns, [name for name, _ in COLUMNS]))
+    job.rows("INSERT INTO documents SELECT * FROM chunk")
+    job.connection.unregister("chunk")
+    rows.clear()
+
+
+def _storable(value: str | int | None) -> str | int | None:
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

@@ -1,0 +1,235 @@
+"""JSON and JSON lines as rows: objects become rows, what is nested stays nested.
+
+The whole file is looked at for types before it is read (a sample would let the engine round `2.5`
+to an integer later on). Lines that are not JSON are set aside by a slow pass that runs only after
+the fast one has failed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import NoReturn
+
+from mcp_lakehouse.errors import UnreadableSource
+from mcp_lakehouse.ingest import csv_text
+from mcp_lakehouse.ingest.engine import Job, literal, reading
+from mcp_lakehouse.ingest.names import check_column_count, column_names
+from mcp_lakehouse.ingest.reader import select
+from mcp_lakehouse.ingest.rejects import MAX_TEXT_CHARS
+from mcp_lakehouse.ingest.types import UNKNOWN, UTC_TIMESTAMP, quoted, stored
+from mcp_lakehouse.ingest.writing import Columns
+from mcp_lakehouse.limits import MIB
+from mcp_lakehouse.table.types import List, Map, Scalar, SqlType, Struct, parse_type
+
+_OBJECT_BYTES = 16 * MIB
+_ANONYMOUS = "json"
+_NUMBERED = re.compile(r"(.+)_\d+")
+
+
+class JsonReader:
+    """One JSON file: an array of objects, one object, or one object on each line (`lines`)."""
+
+    def __init__(self, job: Job, path: Path, name: str, number: int, *, lines: bool) -> None:
+        self._job = job
+        self.name = name
+        self.bytes = path.stat().st_size
+        self._rejected: list[tuple[str, int | None, str | None, str, str]] = []
+        self._more_rejected = 0
+        self._notes: list[str] = []
+        self._path = csv_text.prepare(job, path, name).path
+        self._format = "newline_delimited" if lines else "auto"
+        del number
+        try:
+            self._describe()
+        except UnreadableSource as error:
+            self._set_bad_lines_aside(error)
+
+    # What the file holds ----------------------------------------------------------------------
+
+    @property
+    def columns(self) -> Columns:
+        """Names and stored types."""
+        return self._columns
+
+    def reads_as(self, name: str, wanted: str) -> bool:
+        """Dates are texts in JSON, so they may stay texts; whole numbers may be read as floating ones."""
+        kind = next(kind for each, kind in self._columns if each.casefold() == name.casefold())
+        if wanted == "VARCHAR":
+            return kind in ("DATE", UTC_TIMESTAMP)
+        return wanted == "DOUBLE" and kind in ("BIGINT", "DECIMAL(38,0)")
+
+    def _describe(self) -> None:
+        found = self._described("")
+        if [name for name, _ in found] == [_ANONYMOUS] and found[0][1].startswith("MAP"):
+            # So many keys that the engine took the records themselves for maps.
+            found = self._described("map_inference_threshold=-1")
+        self._check_records(found)
+        check_column_count(len(found), self._job.columns_limit, self.name)
+        self._raw = [name for name, _ in found]
+        names, self._notes = column_names(self._raw)
+        # Keys that differ only in case get numbers from the engine, which it does not accept back.
+        self._renamed = any(_is_numbered(name, self._raw) for name in self._raw)
+        kinds = [(name, self._settled(name, kind)) for name, kind in found]
+        self._types = dict(kinds)
+        self._columns = [(name, stored(kind)) for name, (_, kind) in zip(names, kinds, strict=True)]
+
+    def _described(self, extra: str) -> list[tuple[str, str]]:
+        source = self._source(["sample_size=-1", "dateformat='%Y-%m-%d'", *([extra] if extra else [])])
+        with reading(self.name, self._path):
+            rows = self._job.connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+        return [(str(row[0]), str(row[1])) for row in rows]
+
+    def _check_records(self, found: list[tuple[str, str]]) -> None:
+        name, kind = found[0]
+        if len(found) > 1 or name != _ANONYMOUS:
+            return
+        if kind == "JSON" and not self._job.rows(f"SELECT 1 FROM {self._source([])} LIMIT 1"):
+            raise UnreadableSource(f"{self.name} holds no records", hint="an empty list has nothing to load")
+        if kind in ("JSON", "MAP(VARCHAR, JSON)"):
+            raise UnreadableSource(
+                f"{self.name} holds JSON that is no table: its values are not objects with fields",
+                hint="make it a list of objects, or one object on each line",
+            )
+
+    def _settled(self, name: str, kind: str) -> str:
+        """The type to read a column as: dates only where they are written as such throughout."""
+        plain = _without_guesses(parse_type(kind))
+        if kind != "DATE" or self._renamed:
+            return str(plain)
+        shape = "'\\d{4}-\\d{2}-\\d{2}'"
+        source = self._source([f"columns={{{literal(name)}: 'VARCHAR'}}"])
+        odd = f"SELECT 1 FROM {source} WHERE NOT regexp_full_match({quoted(name)}, {shape}) LIMIT 1"
+        return "VARCHAR" if self._job.rows(odd) else "DATE"
+
+    # Reading ----------------------------------------------------------------------------------
+
+    def query(self, wanted: Columns) -> str:
+        """A SELECT of the wanted columns."""
+        kinds = {name.casefold(): kind for name, kind in wanted}
+        have = {name.casefold(): quoted(raw) for (name, _), raw in zip(self._columns, self._raw, strict=True)}
+        if self._renamed:
+            return select(wanted, have, self._source(["sample_size=-1", "dateformat='%Y-%m-%d'"]))
+        shape = []
+        for (name, kind), raw in zip(self._columns, self._raw, strict=True):
+            target = kinds[name.casefold()]
+            read = target if target in ("VARCHAR", "DOUBLE") else self._types[raw] if kind != UNKNOWN else "VARCHAR"
+            shape.append(f"{literal(raw)}: {literal(read)}")
+        return select(wanted, have, self._source([f"columns={{{', '.join(shape)}}}"]))
+
+    def _source(self, options: list[str]) -> str:
+        size = max(_OBJECT_BYTES, self.bytes + 1) if self._format == "auto" else _OBJECT_BYTES
+        parts = [
+            literal(str(self._path)),
+            f"format='{self._format}'",
+            f"maximum_object_size={min(size, 4 * 1024 * MIB - 1)}",
+            "hive_partitioning=false",
+            "compression='none'",
+            *options,
+        ]
+        return f"read_json({', '.join(parts)})"
+
+    # Accounting -------------------------------------------------------------------------------
+
+    def inspect(self, rows: int | None) -> int:
+        """Rejected lines."""
+        del rows
+        return len(self._rejected) + self._more_rejected
+
+    def expected(self) -> int | None:
+        """Not told: the engine reads JSON whole or fails."""
+        return None
+
+    def finish(self) -> None:
+        """Rejected lines to the log, notes to the job."""
+        self._job.rejects.add_many(self._rejected, more=self._more_rejected)
+        for note in self._notes:
+            self._job.note(f"{self.name}: {note}")
+
+    def _set_bad_lines_aside(self, error: UnreadableSource) -> None:
+        """Copy the good lines of JSON lines to a file of their own. Raises the error if that does not help."""
+        target = csv_text.staged(self._job, ".ndjson")
+        kept = 0
+        with self._path.open("rb") as source, target.open("xb") as out:
+            for number, line in enumerate(iter(lambda: source.readline(_OBJECT_BYTES), b""), start=1):
+                reason = _fault(line)
+                if reason is None:
+                    out.write(line)
+                    kept += bool(line.strip())
+                elif len(self._rejected) < self._job.rejects.room:
+                    text = line[: 4 * MAX_TEXT_CHARS].decode("utf-8", "backslashreplace").rstrip("\r\n")
+                    self._rejected.append((self.name, number, None, reason, text))
+                else:
+                    self._more_rejected += 1
+        if not self._rejected or kept <= len(self._rejected) + self._more_rejected:
+            # More bad lines than good ones: this is one broken document, not lines.
+            self._fail(error)
+        self._path, self._format = target, "newline_delimited"
+        self._describe()
+
+    def _fail(self, error: UnreadableSource) -> NoReturn:
+        self._rejected, self._more_rejected = [], 0
+        raise error
+
+
+def _fault(line: bytes) -> str | None:
+    """Why a line is no JSON object; `None` if it is one, or blank."""
+    if not line.strip():
+        return None
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        return "bytes that are not UTF-8"
+    try:
+        value = json.loads(text, object_pairs_hook=_distinct)
+    except _Repeated as error:
+        return f"the key {str(error)[:100]!r} stands twice in one object"
+    except RecursionError:
+        return "nested too deeply"
+    except json.JSONDecodeError as error:
+        return f"not JSON: {error.msg} (character {error.pos + 1})"
+    if not isinstance(value, dict):
+        return "not a JSON object"
+    if "\\u" in text and not _encodable(value):
+        return "half of a surrogate pair"
+    return None
+
+
+class _Repeated(ValueError):
+    """A key that stands twice in one object."""
+
+
+def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        raise _Repeated(next(key for key, _ in pairs if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
+    return found
+
+
+def _encodable(value: object) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _without_guesses(found: SqlType) -> SqlType:
+    """What the engine guessed from texts (dates in objects, times, identifiers) and mixtures stay text."""
+    match found:
+        case Scalar(name):
+            return Scalar("VARCHAR") if name in ("DATE", "TIME", "UUID", "JSON") else found
+        case List(element):
+            return List(_without_guesses(element))
+        case Map(key, value):
+            return Map(key, _without_guesses(value))
+        case Struct(fields):
+            return Struct(tuple((name, _without_guesses(kind)) for name, kind in fields))
+    return found
+
+
+def _is_numbered(name: str, names: list[str]) -> bool:
+    found = _NUMBERED.fullmatch(name)
+    return found is not None and any(found.group(1).casefold() == other.casefold() for other in names)

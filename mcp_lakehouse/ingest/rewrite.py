@@ -1,0 +1,156 @@
+"""Upserts and compaction: stored and staged Parquet files written anew. Nothing is committed here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mcp_lakehouse.errors import InvalidInput
+from mcp_lakehouse.ingest.engine import Job, literal, reading
+from mcp_lakehouse.ingest.reader import select
+from mcp_lakehouse.ingest.rejects import MAX_TEXT_CHARS
+from mcp_lakehouse.ingest.types import quoted
+from mcp_lakehouse.ingest.writing import Columns, write
+from mcp_lakehouse.worker.channel import Message
+
+# A row's place among all incoming rows: its file's number, then its number in the file.
+_PLACE = ", (CAST(file_index AS BIGINT) << 40) + file_row_number AS place"
+
+
+def rewrite(job: Job, request: Message) -> Message:
+    """What an upsert of `incoming` files into `existing` ones on `key` makes of both.
+
+    Of incoming rows with the same key the last wins; rows with a null in the key are rejected. Each
+    existing file that holds a matched key is replaced by one without those rows (`file` is null where
+    none are left). `updated` counts matched keys, `inserted` the others.
+    """
+    columns: Columns = [(name, kind) for name, kind in request["columns"]]
+    key = _key(request["key"], columns)
+    existing, incoming = _paths(request["existing"]), _paths(request["incoming"])
+    if not incoming:
+        return {
+            "replaced": [],
+            "incoming": [],
+            "updated": 0,
+            "inserted": 0,
+            "rejected": 0,
+            "rejects": None,
+            "notes": [],
+        }
+    with reading("the upsert"):
+        source = _source(job, incoming, columns, place=True)
+        keys = ", ".join(quoted(name) for name in key)
+        filled = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in key)
+        job.rows(
+            f"CREATE TEMP TABLE winners AS SELECT {keys}, max(place) AS place, count(*) AS rows "
+            f"FROM ({source}) WHERE {filled} GROUP BY {keys}"
+        )
+        distinct, given = _numbers(job, "SELECT count(*), coalesce(sum(rows), 0) FROM winners")
+        if given > distinct:
+            job.note(f"{given - distinct:,} rows repeat a key of the same load; the last of each was kept")
+        _reject_null_keys(job, source, filled, key)
+        updated = _matched_keys(job, existing, columns, key) if existing else 0
+        replaced = [
+            {"path": path, "file": _without_matches(job, path, columns, key)}
+            for path in (_touched(job, existing, columns, key) if updated else ())
+        ]
+        names = ", ".join(quoted(name) for name, _ in columns)
+        kept = f"SELECT {names} FROM ({source}) SEMI JOIN winners USING (place)"
+        with job.progress.during(job.connection, 0, 0, "writing the new rows"):
+            written = write(job, kept, columns) if distinct else []
+    return {
+        "replaced": replaced,
+        "incoming": written,
+        "updated": updated,
+        "inserted": distinct - updated,
+        "rejected": job.rejects.count,
+        "rejects": job.rejects.path,
+        "notes": job.notes,
+    }
+
+
+def merge(job: Job, request: Message) -> Message:
+    """Compaction: all rows of the `existing` files, in order, in as few files as `file_bytes` allows."""
+    columns: Columns = [(name, kind) for name, kind in request["columns"]]
+    existing = _paths(request["existing"])
+    if not existing:
+        return {"files": []}
+    with reading("the dataset's files"):
+        query = _source(job, existing, columns)
+        with job.progress.during(job.connection, 0, sum(_sizes(existing)), "merging files"):
+            return {"files": write(job, query, columns)}
+
+
+def _key(key: Sequence[str], columns: Columns) -> list[str]:
+    spelled = {name.casefold(): name for name, _ in columns}
+    missing = [name for name in key if name.casefold() not in spelled]
+    if missing or not key:
+        raise InvalidInput(
+            f"the key names {', '.join(map(repr, missing))}, which is no column" if missing else "no key was given",
+            hint=f"columns: {', '.join(name for name, _ in columns[:50])}",
+        )
+    return [spelled[name.casefold()] for name in key]
+
+
+def _source(job: Job, paths: Sequence[str], columns: Columns, *, place: bool = False) -> str:
+    """A SELECT of the columns from files that may lack some of them, or hold narrower types."""
+    listed = ", ".join(literal(path) for path in paths)
+    extra = ", file_row_number=true" if place else ""
+    files = f"read_parquet([{listed}], union_by_name=true, hive_partitioning=false{extra})"
+    there = [str(row[0]) for row in job.rows(f"DESCRIBE SELECT * FROM {files}")]
+    return select(columns, {name.casefold(): quoted(name) for name in there}, files, also=_PLACE if place else "")
+
+
+def _reject_null_keys(job: Job, source: str, filled: str, key: Sequence[str]) -> None:
+    count = _numbers(job, f"SELECT count(*) FROM ({source}) WHERE NOT ({filled})")[0]
+    if not count:
+        return
+    shown = job.rows(
+        f"SELECT left(to_json(r)::VARCHAR, {MAX_TEXT_CHARS}) FROM "
+        f"(SELECT * EXCLUDE (place) FROM ({source}) WHERE NOT ({filled}) ORDER BY place LIMIT {job.rejects.room}) AS r"
+    )
+    reason = f"the key ({', '.join(key)}) is null"
+    job.rejects.add_many([("", None, key[0], reason, str(text)) for (text,) in shown], more=count - len(shown))
+
+
+def _matched_keys(job: Job, existing: Sequence[str], columns: Columns, key: Sequence[str]) -> int:
+    keys = ", ".join(quoted(name) for name in key)
+    old = _source(job, existing, _only(columns, key))
+    return _numbers(job, f"SELECT count(*) FROM winners SEMI JOIN ({old}) USING ({keys})")[0]
+
+
+def _touched(job: Job, existing: Sequence[str], columns: Columns, key: Sequence[str]) -> list[str]:
+    """The existing files that hold a matched key."""
+    keys = ", ".join(quoted(name) for name in key)
+    touched = []
+    for path in existing:
+        old = _source(job, [path], _only(columns, key))
+        if job.rows(f"SELECT 1 FROM ({old}) SEMI JOIN winners USING ({keys}) LIMIT 1"):
+            touched.append(path)
+    return touched
+
+
+def _without_matches(job: Job, path: str, columns: Columns, key: Sequence[str]) -> Message | None:
+    keys = ", ".join(quoted(name) for name in key)
+    names = ", ".join(quoted(name) for name, _ in columns)
+    query = f"SELECT {names} FROM ({_source(job, [path], columns)}) ANTI JOIN winners USING ({keys})"
+    # One file for one file, however large: the caller swaps them.
+    written = write(job, query, columns, split=False)
+    return written[0] if written else None
+
+
+def _only(columns: Columns, names: Sequence[str]) -> Columns:
+    kinds = dict(columns)
+    return [(name, kinds[name]) for name in names]
+
+
+def _numbers(job: Job, statement: str) -> tuple[int, ...]:
+    return tuple(int(str(value)) for value in job.rows(statement)[0])
+
+
+def _paths(given: Sequence[str | Message]) -> list[str]:
+    return [each if isinstance(each, str) else each["path"] for each in given]
+
+
+def _sizes(paths: Sequence[str]) -> list[int]:
+    return [Path(path).stat().st_size for path in paths]
