@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
+import anyio
+import anyio.to_thread
 import uvicorn
 from starlette.applications import Starlette
 
@@ -46,23 +49,41 @@ def serve(
         guarded = "with a bearer token" if token else "without a token, for this machine only"
         print(f"MCP at http://{name}:{bound}{MCP_PATH}, REST beside it ({guarded}); stop with Ctrl-C", file=sys.stderr)
         with _quiet_signals():
-            uvicorn_server(app, limits).run(sockets=[listener])
+            HttpServer(app, limits, lake.close).run(sockets=[listener])
 
 
-def uvicorn_server(app: Starlette, limits: HttpLimits) -> uvicorn.Server:
-    """A server for the application, ready to run on sockets."""
-    return uvicorn.Server(
-        uvicorn.Config(
-            app,
-            lifespan="on",
-            ws="none",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            limit_concurrency=limits.connections,
-            timeout_graceful_shutdown=limits.shutdown_seconds,
+class HttpServer(uvicorn.Server):
+    """Runs the application; when it stops, short requests end by themselves and long ones with the lake."""
+
+    def __init__(self, app: Starlette, limits: HttpLimits, close: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="on",
+                ws="none",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                limit_concurrency=limits.connections,
+                timeout_graceful_shutdown=limits.shutdown_seconds,
+            )
         )
-    )
+        self._drain_seconds = limits.drain_seconds
+        self._close = close
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more requests, let the running ones end, and end what is left."""
+        # Streams that clients keep open are cut off; that is no error to tell of.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._end_work)
+            await super().shutdown(sockets)
+            group.cancel_scope.cancel()
+
+    async def _end_work(self) -> None:
+        await anyio.sleep(self._drain_seconds)
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self._close)
 
 
 @contextlib.contextmanager

@@ -21,5 +21,6 @@ class HttpLimits:
     # Blocking calls at the same time; they wait for workers, not for a processor.
     threads: int = 64
     connections: int = 1_000
-    # How long open requests may take to end after SIGINT or SIGTERM.
-    shutdown_seconds: int = 3
+    # After SIGINT or SIGTERM: how long statements may still run, and how long until open streams are cut off.
+    drain_seconds: float = 1.0
+    shutdown_seconds: int = 2

@@ -1,0 +1,90 @@
+"""A lake served over real HTTP on a free loopback port, from a thread of the test's own process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from lakehouse_tools import build_server
+from mcp_lakehouse import Lakehouse
+from mcp_lakehouse.gateway.access import Access
+from mcp_lakehouse.gateway.app import build_app
+from mcp_lakehouse.gateway.http import HttpServer, listening
+from mcp_lakehouse.gateway.limits import HttpLimits
+
+TOKEN = "an-example-token-of-good-length"
+STOP_SECONDS = 15
+PEOPLE = "id,name,city\n1,Ada,London\n2,Grace,New York\n3,Edsger,Austin\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The lake, where it is served, and a client for it."""
+
+    lake: Lakehouse
+    files: Path
+    port: int
+    http: httpx2.Client
+
+    @property
+    def url(self) -> str:
+        """The address without a path."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def sql(self, statement: str, **rest: object) -> httpx2.Response:
+        """POST /sql."""
+        return self.http.post("/sql", json={"statement": statement, **rest})
+
+    def rows(self, statement: str) -> list[list[object]]:
+        """The rows of a statement that must succeed."""
+        answer = self.sql(statement)
+        assert answer.status_code == 200, answer.text
+        rows: list[list[object]] = answer.json()["rows"]
+        return rows
+
+
+@contextmanager
+def serving(
+    folder: Path,
+    *,
+    token: str = "",
+    origins: Sequence[str] = (),
+    limits: HttpLimits | None = None,
+    read_only: bool = False,
+) -> Iterator[Served]:
+    """The lake in `folder`, served until the context ends."""
+    files = folder / "files"
+    files.mkdir(exist_ok=True)
+    budget = limits or HttpLimits(shutdown_seconds=1)
+    with (
+        Lakehouse.open(folder / "lake", allow=[files], read_only=read_only) as lake,
+        listening("127.0.0.1", 0, token=token) as listener,
+    ):
+        port = int(listener.getsockname()[1])
+        access = Access.of("127.0.0.1", port, token=token, origins=origins)
+        server = HttpServer(build_app(lake, build_server(lake), access, budget), budget, lake.close)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        try:
+            with httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60) as client:
+                yield Served(lake, files, port, client)
+        finally:
+            server.should_exit = True
+            thread.join(STOP_SECONDS)
+            assert not thread.is_alive()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A lake with the dataset `people`, shared by the tests of a module: they leave `people` as it is."""
+    with serving(tmp_path_factory.mktemp("served")) as each:
+        (each.files / "people.csv").write_text(PEOPLE)
+        each.lake.ingest(each.files / "people.csv", key=["id"])
+        yield each
