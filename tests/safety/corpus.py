@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,10 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One call. `expect` is refused, contained or answered; `rows` and `first` only where they are certain."""
+    """One call. `expect` is refused, contained or answered; `rows` and `first` only where they are certain.
+
+    `arguments` are as written; `filled` gives those to call with.
+    """
 
     id: str
     category: str
@@ -28,14 +31,18 @@ class Case:
     rows: int | None = None
     first: list[Any] | None = None
 
+    def filled(self, places: Mapping[str, str]) -> Case:
+        """The same case with repeated parts spelled out and each `${place}` filled in."""
+        return replace(self, arguments={name: _fill(value, places) for name, value in self.arguments.items()})
 
-def load(name: str, places: Mapping[str, str]) -> list[Case]:
-    """The cases of `hostile.jsonl` or `benign.jsonl` with `${place}` filled in."""
+
+def load(name: str) -> list[Case]:
+    """The cases of `hostile.jsonl` or `benign.jsonl`."""
     with (FOLDER / name).open(encoding="utf-8") as lines:
-        return [_case(json.loads(line), places) for line in lines]
+        return [_case(json.loads(line)) for line in lines]
 
 
-def _case(entry: dict[str, Any], places: Mapping[str, str]) -> Case:
+def _case(entry: dict[str, Any]) -> Case:
     if "call" in entry:
         tool, arguments = entry["call"]["tool"], entry["call"]["arguments"]
     else:
@@ -46,7 +53,7 @@ def _case(entry: dict[str, Any], places: Mapping[str, str]) -> Case:
         id=entry["id"],
         category=entry.get("category", "benign"),
         tool=tool,
-        arguments={name: _fill(value, places) for name, value in arguments.items()},
+        arguments=arguments,
         expect=entry.get("expect", "answered"),
         why=entry.get("why", ""),
         rows=entry.get("rows"),
@@ -57,7 +64,9 @@ def _case(entry: dict[str, Any], places: Mapping[str, str]) -> Case:
 def _fill(value: Any, places: Mapping[str, str]) -> Any:
     """A value with repeated parts spelled out and places filled in."""
     if isinstance(value, str):
-        return filled(value, places)
+        for name, place in places.items():
+            value = value.replace("${" + name + "}", place)
+        return value
     if isinstance(value, list):
         if any(_is_repeat(part) for part in value) and all(isinstance(part, str) or _is_repeat(part) for part in value):
             return _fill("".join(part if isinstance(part, str) else part[0] * part[1] for part in value), places)
@@ -65,13 +74,6 @@ def _fill(value: Any, places: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
         return {_fill(key, places): _fill(item, places) for key, item in value.items()}
     return value
-
-
-def filled(text: str, places: Mapping[str, str]) -> str:
-    """A text with each `${place}` filled in."""
-    for name, place in places.items():
-        text = text.replace("${" + name + "}", place)
-    return text
 
 
 def _is_repeat(part: Any) -> bool:

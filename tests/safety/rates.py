@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import resource
 import sys
@@ -17,13 +18,16 @@ from pathlib import Path
 from mcp_lakehouse.errors import LakehouseError, LimitExceeded, WorkerDied
 from mcp_lakehouse.records import QueryResult, to_json
 from tests.safety.corpus import Case, load
-from tests.safety.fixture import CANARIES, PATH_CANARY, TIMEOUT_SECONDS, Planted, planted
+from tests.safety.fixture import CANARIES, PATH_CANARY, TIMEOUT_SECONDS, Planted, patiently, planted
 
 # These burn their whole time limit, so several run at once; all others run one by one, each checked for changed files.
 _HEAVY = frozenset(("exhaustion", "parser-depth"))
 _AT_ONCE = 2
+# Results are kept for a number of calls only, and cases name one.
+_BATCH = 100
 # A killed worker is replaced within this time even on a busy machine.
 _GRACE_SECONDS = 6.0
+_LAST_WORDS = "the_last_error_of_the_run"
 _PEAK_GROWTH_BYTES = 512 * 1024 * 1024
 
 
@@ -36,6 +40,9 @@ class Outcome:
     seconds: float
     trouble: str
 
+    def __str__(self) -> str:
+        return f"{self.case.category}/{self.case.id}: {self.trouble}"
+
 
 @dataclass(frozen=True, slots=True)
 class Rates:
@@ -47,8 +54,7 @@ class Rates:
 
     def failures(self) -> list[str]:
         """One line for each case that went wrong, and for each thing found afterwards."""
-        bad = [each for each in (*self.hostile, *self.benign) if each.trouble]
-        return [f"{each.case.category}/{each.case.id}: {each.trouble}" for each in bad] + self.afterwards
+        return [str(each) for each in (*self.hostile, *self.benign) if each.trouble] + self.afterwards
 
 
 def measure(root: Path) -> Rates:
@@ -56,16 +62,19 @@ def measure(root: Path) -> Rates:
     with planted(root) as fixture:
         before = fixture.snapshot(content=True)
         peak = _peak_bytes()
-        hostile = run(fixture, load("hostile.jsonl", fixture.places))
-        benign = run(fixture, load("benign.jsonl", fixture.places))
+        hostile = run(fixture, load("hostile.jsonl"))
+        benign = run(fixture, load("benign.jsonl"))
         return Rates(hostile, benign, _afterwards(fixture, before, peak))
 
 
 def run(fixture: Planted, cases: Sequence[Case]) -> list[Outcome]:
     """Run cases: the light ones in order, each checked for changed files, then the heavy ones together."""
     light = [case for case in cases if case.category not in _HEAVY]
-    heavy = [case for case in cases if case.category in _HEAVY]
-    outcomes = list(_one_by_one(fixture, light))
+    heavy = [case.filled(fixture.places()) for case in cases if case.category in _HEAVY]
+    outcomes: list[Outcome] = []
+    for start in range(0, len(light), _BATCH):
+        places = fixture.places()
+        outcomes += _one_by_one(fixture, [case.filled(places) for case in light[start : start + _BATCH]])
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         outcomes += pool.map(lambda case: _judged(fixture, case), heavy)
     return outcomes
@@ -89,22 +98,32 @@ def _judged(fixture: Planted, case: Case) -> Outcome:
     seconds = time.monotonic() - began
     trouble = _trouble(case, ending, said, seconds)
     if not trouble and case.expect != "answered":
-        answer, said_after = _bounded(lambda: ("answered", str(fixture.lake.sql("SELECT 1").rows)))
-        trouble = "" if (answer, said_after) == ("answered", "[[1]]") else f"SELECT 1 afterwards: {answer} {said_after}"
+        trouble = _still_answers(fixture)
     return Outcome(case, ending, seconds, trouble)
+
+
+def _still_answers(fixture: Planted) -> str:
+    """What is wrong with a `SELECT 1`, "" if nothing; a killed worker has been replaced by then."""
+    ending, said = _bounded(lambda: ("answered", str(patiently(lambda: fixture.lake.sql("SELECT 1")).rows)))
+    return "" if (ending, said) == ("answered", "[[1]]") else f"SELECT 1 afterwards: {ending} {said}"
 
 
 def _call(fixture: Planted, case: Case) -> tuple[str, str]:
     """How the call ended, and every text it brought back."""
     method = getattr(fixture.lake, case.tool)
+
+    def call() -> object:
+        return method(**case.arguments)
+
     try:
-        answer = method(**case.arguments)
+        # Where only a limit stops the attack, the first answer counts.
+        answer = call() if case.expect == "contained" else patiently(call)
     except (LimitExceeded, WorkerDied) as error:
         return "limited", str(error)
     except LakehouseError as error:
         ending = "refused" if type(error) is not LakehouseError else "unplanned"
         return ending, str(error)
-    if case.expect == "answered":
+    if isinstance(answer, QueryResult) and case.expect == "answered":
         return _compared(case, answer), _json(answer)
     return "answered", _json(answer)
 
@@ -183,7 +202,13 @@ def _afterwards(fixture: Planted, before: dict[str, tuple[object, ...]], peak: i
         found.append(f"files changed: {changed}")
     if fixture.trap_was_touched():
         found.append("something connected to the loopback trap")
-    errors = _json(fixture.lake.sql("SELECT * FROM system.errors LIMIT 1000", max_rows=1000))
+    # The error journal must have outlived whatever was written into it.
+    with contextlib.suppress(LakehouseError):
+        patiently(lambda: fixture.lake.sql(f"SELECT {_LAST_WORDS}"))
+    newest = 'SELECT * FROM system.errors ORDER BY "time" DESC LIMIT 1000'
+    errors = _json(patiently(lambda: fixture.lake.sql(newest, max_rows=1000)))
+    if _LAST_WORDS not in errors:
+        found.append("the error journal stopped")
     found += [f"the error journal holds the canary {name!r}" for name in leaks(errors) if name != "path"]
     grown = _peak_bytes() - peak
     if grown > _PEAK_GROWTH_BYTES:

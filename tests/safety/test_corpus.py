@@ -13,7 +13,7 @@ HOSTILE_LEAST, BENIGN_LEAST = 200, 120
 
 
 def test_ids_are_unique_and_the_corpora_large_enough() -> None:
-    hostile, benign = load("hostile.jsonl", {}), load("benign.jsonl", {})
+    hostile, benign = load("hostile.jsonl"), load("benign.jsonl")
     ids = [case.id for case in (*hostile, *benign)]
     assert len(ids) == len(set(ids))
     assert len(hostile) >= HOSTILE_LEAST
@@ -21,7 +21,7 @@ def test_ids_are_unique_and_the_corpora_large_enough() -> None:
 
 
 def test_every_hostile_case_says_what_is_expected_and_why() -> None:
-    hostile = load("hostile.jsonl", {})
+    hostile = load("hostile.jsonl")
     assert {case.expect for case in hostile} == {"refused", "contained"}
     assert [case.id for case in hostile if not case.why] == []
 
@@ -33,7 +33,7 @@ def test_every_table_function_of_the_engine_is_attacked_or_allowed() -> None:
             "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type IN ('table', 'table_macro')"
         ).fetchall()
     attacked = set()
-    for case in load("hostile.jsonl", {}):
+    for case in load("hostile.jsonl"):
         if case.expect == "refused":
             for text in texts(case.arguments):
                 attacked.update(re.findall(r"\b(\w+)(?=\()", text.lower()))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+import duckdb
 import pytest
 
-from tests.safety.corpus import Case, filled
+from tests.safety.corpus import Case
 from tests.safety.fixture import Planted, planted
 from tests.safety.fragments import harmless, hostile
 from tests.safety.rates import run
 
-STATEMENTS = 400
+STATEMENTS = 600
 SEED = 20_260_101
 
 
@@ -21,36 +22,30 @@ def fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planted]:
         yield built
 
 
-def _cases(statements: list[str], expect: str, fixture: Planted) -> list[Case]:
+def _cases(statements: Iterable[str], expect: str) -> list[Case]:
     return [
-        Case(f"{expect}-{number}", "fuzz", "sql", {"statement": filled(statement, fixture.places)}, expect)
+        Case(f"{expect}-{number}", "fuzz", "sql", {"statement": statement}, expect)
         for number, statement in enumerate(statements)
     ]
 
 
 def test_every_shell_is_answered_with_nothing_hostile_inside(fixture: Planted) -> None:
-    outcomes = run(fixture, _cases(list(harmless()), "answered", fixture))
+    outcomes = run(fixture, _cases(harmless(), "answered"))
     assert [(each.case.arguments["statement"], each.trouble) for each in outcomes if each.trouble] == []
 
 
 def test_a_hostile_fragment_is_refused_in_every_shell(fixture: Planted) -> None:
-    cases = _cases(hostile(STATEMENTS, SEED), "refused", fixture)
-    outcomes = run(fixture, cases)
+    outcomes = run(fixture, _cases(hostile(STATEMENTS, SEED), "refused"))
     assert [(each.case.arguments["statement"], each.trouble) for each in outcomes if each.trouble] == []
 
 
-def test_what_the_fuzz_makes_is_sql(fixture: Planted) -> None:
-    import duckdb
-
+def test_what_the_fuzz_makes_is_sql() -> None:
     with duckdb.connect() as connection:
-        broken = [text for text in hostile(STATEMENTS, SEED) if not _parses(connection, filled(text, fixture.places))]
+        broken = [text for text in hostile(STATEMENTS, SEED) if not _parses(connection, text)]
     assert broken == []
 
 
-def _parses(connection: object, statement: str) -> bool:
-    import duckdb
-
-    assert isinstance(connection, duckdb.DuckDBPyConnection)
+def _parses(connection: duckdb.DuckDBPyConnection, statement: str) -> bool:
     try:
         return len(connection.extract_statements(statement)) > 0
     except duckdb.Error:

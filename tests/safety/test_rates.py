@@ -12,8 +12,10 @@ def rates(tmp_path_factory: pytest.TempPathFactory) -> Rates:
     return measure(tmp_path_factory.mktemp("safety"))
 
 
-def _troubles(outcomes: list[Outcome]) -> list[str]:
-    return [f"{each.case.category}/{each.case.id}: {each.trouble}" for each in outcomes if each.trouble]
+def _fail_on_trouble(outcomes: list[Outcome]) -> None:
+    troubles = [str(each) for each in outcomes if each.trouble]
+    if troubles:
+        pytest.fail("\n".join(troubles), pytrace=False)
 
 
 def test_every_hostile_statement_and_call_is_refused_or_contained(
@@ -21,11 +23,11 @@ def test_every_hostile_statement_and_call_is_refused_or_contained(
 ) -> None:
     with capsys.disabled():
         print("\n" + markdown(rates))
-    assert _troubles(rates.hostile) == []
+    _fail_on_trouble(rates.hostile)
 
 
 def test_every_benign_statement_is_answered(rates: Rates) -> None:
-    assert _troubles(rates.benign) == []
+    _fail_on_trouble(rates.benign)
 
 
 def test_nothing_is_changed_reached_or_swollen_when_all_is_over(rates: Rates) -> None:
