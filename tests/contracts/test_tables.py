@@ -11,6 +11,7 @@ import pytest
 from contracts.places import ID, Place, ids, log_of, read_rows
 from mcp_lakehouse.errors import Conflict, InvalidInput, NotFound, SchemaMismatch, StorageFailed
 from mcp_lakehouse.table import ABSENT, StagedFile, TableColumn
+from mcp_lakehouse.table.values import Statistics
 
 PREFIX = "tables/numbers"
 
@@ -312,6 +313,20 @@ def test_staged_files_are_taken_by_a_commit_and_kept_by_a_failure(place: Place) 
     # The same name again is another file.
     table.create_or_append(ID, [place.stage(id=[2])])
     assert ids(place.table()) == [1, 2]
+
+
+def test_statistics_that_are_no_numbers_do_not_reach_the_log(place: Place) -> None:
+    columns = [TableColumn("f", "DOUBLE"), TableColumn("g", "DOUBLE"), TableColumn("s", "VARCHAR[]")]
+    staged = place.stage(f=[0.5], g=[0.5], s=[["x"]])
+    told: Statistics = {
+        "f": {"min": float("nan"), "max": 1.0, "nulls": 0},
+        "g": {"min": 0.5, "max": 0.5},
+        "s": {"min": "x", "max": "x", "nulls": 0},
+        "unknown": {"min": 1, "max": 1},
+    }
+    place.table().create_or_append(columns, [StagedFile(staged.path, staged.bytes, 1, told)])
+    (file,) = place.table().snapshot().files
+    assert file.statistics == {"f": {"nulls": 0}, "g": {"min": 0.5, "max": 0.5}}
 
 
 def test_columns_no_reader_could_tell_apart_are_refused(place: Place) -> None:
