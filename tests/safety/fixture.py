@@ -121,7 +121,7 @@ def planted(root: Path) -> Iterator[Planted]:
         folder.mkdir(parents=True)
     trap = socket.create_server(("127.0.0.1", 0))
     trap.setblocking(False)
-    _plant_secrets(outside, sibling, outer / "cwd", root / "inbox_evil")
+    plant_secrets(outside, sibling, outer / "cwd", root / "inbox_evil")
     _fill_inbox(inbox, outside)
     settings = read_settings({"lake": str(lake_folder), "allow": str(inbox), **_SETTINGS}, {})
     environment = {ENVIRONMENT_VARIABLE: CANARIES["environment"]}
@@ -160,7 +160,8 @@ def planted(root: Path) -> Iterator[Planted]:
         yield Planted(root, lake_folder, lake, places, trap)
 
 
-def _plant_secrets(outside: Path, sibling: Path, cwd: Path, evil_inbox: Path) -> None:
+def plant_secrets(outside: Path, sibling: Path, cwd: Path, evil_inbox: Path) -> None:
+    """Write the secret files; the folders exist."""
     import duckdb
 
     for path, canary in (

@@ -6,10 +6,12 @@ import re
 
 import duckdb
 
-from mcp_lakehouse.sql.guard import allowed_functions
 from tests.safety.corpus import load, texts
 
-HOSTILE_LEAST, BENIGN_LEAST = 200, 120
+HOSTILE_LEAST, BENIGN_LEAST = 1_000, 300
+# Table functions that only compute on their arguments.
+HARMLESS = frozenset(("generate_series", "icu_calendar_names", "json_each", "json_tree", "pg_timezone_names"))
+HARMLESS |= {"range", "repeat", "repeat_row", "unnest"}
 
 
 def test_ids_are_unique_and_the_corpora_large_enough() -> None:
@@ -32,10 +34,8 @@ def test_every_table_function_of_the_engine_is_attacked_or_allowed() -> None:
         rows = connection.execute(
             "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type IN ('table', 'table_macro')"
         ).fetchall()
-    attacked = set()
-    for case in load("hostile.jsonl"):
-        if case.expect == "refused":
-            for text in texts(case.arguments):
-                attacked.update(re.findall(r"\b(\w+)(?=\()", text.lower()))
-    names = {str(name) for (name,) in rows}
-    assert sorted(names - attacked - allowed_functions()) == []
+    refused = [case for case in load("hostile.jsonl") if case.expect == "refused"]
+    called = {
+        name for case in refused for text in texts(case.arguments) for name in re.findall(r"\w+(?=\()", text.lower())
+    }
+    assert sorted({str(name) for (name,) in rows} - called - HARMLESS) == []

@@ -50,3 +50,14 @@ def _parses(connection: duckdb.DuckDBPyConnection, statement: str) -> bool:
         return len(connection.extract_statements(statement)) > 0
     except duckdb.Error:
         return False
+
+
+def test_the_snapshot_sees_a_file_that_comes_and_one_that_changes(fixture: Planted) -> None:
+    before = fixture.snapshot(content=False)
+    secret = fixture.root / "inbox" / "ok.csv"
+    added = fixture.lake_folder / "tables" / "trips" / "added.parquet"
+    added.touch()
+    assert fixture.snapshot(content=False).keys() - before.keys() == {str(added)}
+    added.unlink()
+    secret.write_bytes(secret.read_bytes()[::-1])
+    assert fixture.snapshot(content=False) != before
