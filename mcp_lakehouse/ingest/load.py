@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from mcp_lakehouse.ingest.sources import InlineText, SourceFile, check_name, dat
 from mcp_lakehouse.ingest.types import merge_columns
 from mcp_lakehouse.limits import IngestLimits
 from mcp_lakehouse.records import InferredColumn, IngestReport
-from mcp_lakehouse.table import ABSENT, DataFile, StagedFile, TableColumn
+from mcp_lakehouse.table import ABSENT, DataFile, StagedFile, TableColumn, exact_in_double
 from mcp_lakehouse.worker.channel import Message
 from mcp_lakehouse.worker.process import Worker
 
@@ -168,6 +168,8 @@ class Loader:
             cancel,
         )
         loaded = _loaded(answer)
+        if present is not None and existing is not None:
+            loaded = replace(loaded, columns=_not_narrower(present, loaded.columns))
         if present is not None and request.mode == "append" and present.kind != loaded.kind:
             raise InvalidInput(
                 f"{present.name!r} holds {present.kind}, the source is {loaded.kind}",
@@ -378,14 +380,24 @@ def _combined(contents: Iterable[str]) -> str:
 
 
 def _columns_of(dataset: Dataset) -> list[list[str]]:
-    return [[column.name, column.type] for column in dataset.snapshot.columns]
+    """The columns as new data must fit them; a BIGINT whose values a DOUBLE holds exactly counts as INTEGER."""
+    snapshot = dataset.snapshot
+    exact = exact_in_double(snapshot.columns, snapshot.files)
+    return [[column.name, "INTEGER" if column.name in exact else column.type] for column in snapshot.columns]
+
+
+def _not_narrower(present: Dataset, columns: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Columns with BIGINT back where it had counted as INTEGER and need not become DOUBLE."""
+    wide = {column.name for column in present.snapshot.columns if column.type == "BIGINT"}
+    return [[name, "BIGINT" if name in wide and type_ == "INTEGER" else type_] for name, type_ in columns]
 
 
 def _merged(present: Dataset, columns: Sequence[Sequence[str]]) -> list[TableColumn]:
     known = {column.name: column for column in present.snapshot.columns}
-    merged = merge_columns([(c.name, c.type) for c in present.snapshot.columns], [(n, t) for n, t in columns])
+    merged = merge_columns([(name, type_) for name, type_ in _columns_of(present)], [(n, t) for n, t in columns])
     return [
-        TableColumn(name, type_, True, known[name].description if name in known else None) for name, type_ in merged
+        TableColumn(name, type_, True, known[name].description if name in known else None)
+        for name, type_ in _not_narrower(present, merged)
     ]
 
 

@@ -1,7 +1,7 @@
 """Tables: versioned rows in Parquet files, under a log that any Delta Lake engine reads."""
 
 from mcp_lakehouse.table.committing import ABSENT
-from mcp_lakehouse.table.evolution import evolve
+from mcp_lakehouse.table.evolution import evolve, exact_in_double
 from mcp_lakehouse.table.schema import storable_type
 from mcp_lakehouse.table.table import Table
 from mcp_lakehouse.table.values import Commit, DataFile, Snapshot, StagedFile, TableColumn
@@ -15,5 +15,6 @@ __all__ = [
     "Table",
     "TableColumn",
     "evolve",
+    "exact_in_double",
     "storable_type",
 ]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mcp_lakehouse.errors import SchemaMismatch
 from mcp_lakehouse.table.types import Decimal, List, Map, Scalar, SqlType, Struct, parse_type
-from mcp_lakehouse.table.values import TableColumn
+from mcp_lakehouse.table.values import DataFile, TableColumn
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
 _INTEGER_DIGITS = {"TINYINT": 3, "SMALLINT": 5, "INTEGER": 10, "BIGINT": 19}
@@ -26,10 +26,32 @@ _DECIMAL_DIGITS = 38
 _SHOWN = 50
 
 
-def evolve(current: Sequence[TableColumn], incoming: Sequence[TableColumn]) -> tuple[TableColumn, ...]:
+# Every integer up to here is a DOUBLE exactly (IEEE 754 binary64 has 53 bits of significand).
+_EXACT = 2**53
+
+
+def exact_in_double(columns: Sequence[TableColumn], files: Iterable[DataFile]) -> frozenset[str]:
+    """The BIGINT columns of which the files' statistics prove that no value would change as a DOUBLE."""
+    candidates = {column.name for column in columns if column.type == "BIGINT"}
+    for file in files:
+        candidates = {name for name in candidates if _is_exact(file, name)}
+    return frozenset(candidates)
+
+
+def _is_exact(file: DataFile, name: str) -> bool:
+    known = file.statistics.get(name, {})
+    least, greatest = known.get("min"), known.get("max")
+    if isinstance(least, int) and isinstance(greatest, int):
+        return -_EXACT <= least and greatest <= _EXACT
+    return known.get("nulls") == file.rows
+
+
+def evolve(
+    current: Sequence[TableColumn], incoming: Sequence[TableColumn], exact: frozenset[str] = frozenset()
+) -> tuple[TableColumn, ...]:
     """The columns that hold both: `current` in its order, then what is new.
 
-    A column that is missing or nullable on either side is nullable. Raises `SchemaMismatch`, showing both
+    `exact` names BIGINT columns that may become DOUBLE (see `exact_in_double`). A column that is missing or nullable on either side is nullable. Raises `SchemaMismatch`, showing both
     schemas, where a type would lose values or a name differs by case only.
     """
     offered = {column.name: column for column in incoming}
@@ -45,7 +67,8 @@ def evolve(current: Sequence[TableColumn], incoming: Sequence[TableColumn]) -> t
         if other is None:
             merged.append(TableColumn(column.name, column.type, True, column.description))
             continue
-        wide = common_type(parse_type(column.type), parse_type(other.type))
+        held = "INTEGER" if column.name in exact and other.type == "DOUBLE" else column.type
+        wide = common_type(parse_type(held), parse_type(other.type))
         if wide is None:
             problems.append(f"column {column.name!r} is {column.type} in the table and {other.type} in the new data")
             continue

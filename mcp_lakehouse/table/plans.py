@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from mcp_lakehouse.errors import Conflict, NotFound
 from mcp_lakehouse.table.actions import Draft, changed_metadata, new_metadata
-from mcp_lakehouse.table.evolution import evolve
+from mcp_lakehouse.table.evolution import evolve, exact_in_double
 from mcp_lakehouse.table.log import LogState
 from mcp_lakehouse.table.protocol import OURS, check_columns, check_readable, check_writable
 from mcp_lakehouse.table.values import TableColumn
@@ -33,7 +33,7 @@ def appended(state: LogState, columns: Sequence[TableColumn], change: Change, na
     """More rows; the columns grow as far as that loses nothing. Raises `SchemaMismatch`."""
     check_readable(state, name)
     check_writable(state, name, removes=False)
-    return _changing(state, Draft("WRITE", change.info), evolve(state.metadata.columns, columns), change)
+    return _changing(state, Draft("WRITE", change.info), _evolved(state, columns), change)
 
 
 def replaced(state: LogState, columns: Sequence[TableColumn], change: Change, name: str) -> Draft:
@@ -65,7 +65,7 @@ def rewritten(
     removed = tuple(present[key] for key in dict.fromkeys(remove))
     operation = "WRITE" if data_change else "OPTIMIZE"
     draft = Draft(operation, change.info, removed=removed, data_change=data_change)
-    merged = None if columns is None else evolve(state.metadata.columns, columns)
+    merged = None if columns is None else _evolved(state, columns)
     return _changing(state, draft, merged, change)
 
 
@@ -96,6 +96,11 @@ def existing(state: LogState | None, name: str) -> LogState:
     if state is None:
         raise NotFound(f"there is no table {name!r}", hint="load data into it first")
     return state
+
+
+def _evolved(state: LogState, columns: Sequence[TableColumn]) -> tuple[TableColumn, ...]:
+    current = state.metadata.columns
+    return evolve(current, columns, exact_in_double(current, state.files.values()))
 
 
 def _changing(state: LogState, draft: Draft, columns: Sequence[TableColumn] | None, change: Change) -> Draft:

@@ -270,3 +270,15 @@ def test_a_missing_data_file_is_named_as_such(lake: Lakehouse, tmp_path: Path) -
     with pytest.raises(LakehouseError, match="could not be read") as caught:
         lake.sql("SELECT * FROM t")
     assert str(tmp_path) not in str(caught.value)
+
+
+def test_whole_numbers_become_decimals_only_where_that_changes_none(lake: Lakehouse) -> None:
+    lake.ingest({"text": "a\n9007199254740993\n", "name": "big.csv"})
+    with pytest.raises(SchemaMismatch):
+        lake.ingest({"text": "a\n0.5\n", "name": "big.csv"})
+    lake.ingest({"text": "a\n7\n", "name": "small.csv"}, key=["a"])
+    lake.ingest({"text": "a\n7\n8\n", "name": "small.csv"}, mode="upsert")
+    assert rows(lake, "SELECT typeof(a), a FROM small ORDER BY a") == [["BIGINT", 7], ["BIGINT", 8]]
+    lake.ingest({"text": "a\n0.5\n", "name": "small.csv"})
+    assert rows(lake, "SELECT typeof(a), a FROM small ORDER BY a") == [["DOUBLE", 0.5], ["DOUBLE", 7.0], ["DOUBLE", 8.0]]
+    assert rows(lake, "SELECT typeof(a) FROM small AT (VERSION => 0)") == [["BIGINT"]]
