@@ -78,8 +78,13 @@ def _settings(args: argparse.Namespace, allow: Sequence[str] | None = None) -> S
     return read_settings(flags)
 
 
-def _unexpected(error: Exception) -> int:
-    if isinstance(error, OSError):
+def _unexpected(error: BaseException) -> int:
+    while isinstance(error, BaseExceptionGroup):
+        # Raised beside an open connection: what happened is inside.
+        error = error.exceptions[0]
+    if isinstance(error, LakehouseError):
+        tell_error(error.message, hint=error.hint)
+    elif isinstance(error, OSError):
         tell_error(str(error), hint="mcp-lakehouse doctor checks disk, folders and rights")
     else:
         tell_error(

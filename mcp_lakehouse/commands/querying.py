@@ -32,7 +32,9 @@ def sql(args: argparse.Namespace, opening: Opening) -> int:
         return 0
     show.table(result.columns, result.rows)
     kept, total = len(result.rows), result.row_count
-    count = f"{kept:,} of {total:,} rows; --max-rows shows more" if kept < total else f"{total:,} rows"
+    count = (
+        f"{kept:,} of {total:,} rows; --max-rows shows more" if kept < total else f"{total:,} row{'s' * (total != 1)}"
+    )
     cut = "; long values are cut" if result.truncated and kept == total else ""
     say(f"({count}{cut}; {result.elapsed_ms:g} ms)")
     return 0
@@ -53,4 +55,6 @@ def _rows(
     while len(rows) < wanted and page.rows and result.result_uri:
         page = lake.read_result(result.result_uri, len(rows), min(wanted - len(rows), page_rows), cancel=token)
         rows += page.rows
-    return replace(result, rows=rows, truncated=page.truncated or len(rows) < result.row_count)
+    truncated = page.truncated or len(rows) < result.row_count
+    # The handle of a small result ends with this process; more rows come with --max-rows.
+    return replace(result, rows=rows, truncated=truncated, result_uri=None)

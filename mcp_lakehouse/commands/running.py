@@ -29,8 +29,9 @@ def interruptible(work: Callable[[CancelToken], T]) -> T:
             future.set_exception(error)
 
     # A second Ctrl-C must end the process even if the work does not stop.
-    threading.Thread(target=run, daemon=True).start()
+    worker = threading.Thread(target=run, daemon=True)
     try:
+        worker.start()
         return future.result()
     except KeyboardInterrupt:
         say("stopping …")

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _NUMBER = re.compile(r"U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$|FLOAT$|DOUBLE$|DECIMAL\(")
-# Below so many characters for each column, rows are shown one under the other.
-_NARROWEST = 6
+# Below so many characters for a column of text, rows are shown one under the other.
+_NARROWEST = 8
+# Between columns.
+_GAP = 3
 # Not a terminal: nothing is folded or cut.
 _ENDLESS = 1_000_000
 
@@ -38,32 +40,60 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[Json]], *, types: b
     """Rows under their columns; one block for each row where the terminal is too narrow for a table."""
     if not columns:
         return
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _ENDLESS
-    if len(columns) * (_NARROWEST + 2) > width:
-        _blocks(columns, rows)
-        return
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _ENDLESS
+    heads = [[printable(column.name), *([column.type.lower()] if types else [])] for column in columns]
+    texts = [[cell(value) for value in row] for row in rows]
+    numbers = [bool(_NUMBER.match(column.type)) for column in columns]
+    widest = _widest(heads, texts, numbers, width)
+    if widest is None:
+        _blocks([head[0] for head in heads], texts)
+        return
     shape = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        head = Text(printable(column.name), "bold")
-        if types:
-            head.append(f"\n{column.type.lower()}", "dim not bold")
+    for place, (head, number) in enumerate(zip(heads, numbers, strict=True), 1):
+        title = Text(head[0], "bold")
+        for kind in head[1:]:
+            title.append(f"\n{kind}", "dim not bold")
+        limit = None if number else widest
+        # Our own texts, which come last, are read whole; data is one line for each row.
+        folds = not types and place == len(heads)
         shape.add_column(
-            head,
-            justify="right" if _NUMBER.match(column.type) else "left",
-            no_wrap=True,
-            overflow="ellipsis",
+            title,
+            justify="right" if number else "left",
+            no_wrap=not folds,
+            overflow="fold" if folds else "ellipsis",
+            max_width=limit,
         )
-    for row in rows:
-        shape.add_row(*(Text("NULL", "dim") if value is None else Text(cell(value)) for value in row))
+    for row, line in zip(rows, texts, strict=True):
+        shape.add_row(*(Text(text, "dim" if value is None else "") for value, text in zip(row, line, strict=True)))
     console = _console(width)
     with console.capture() as drawn:
         console.print(shape)
     # The last column is padded to its width; whoever pipes this on does not want that.
     print("\n".join(line.rstrip() for line in drawn.get().splitlines()))
+
+
+def _widest(
+    heads: Sequence[Sequence[str]], texts: Sequence[Sequence[str]], numbers: Sequence[bool], width: int
+) -> int | None:
+    """How wide a column of text may be so that the table fits; numbers are never cut. `None` where it cannot fit."""
+    from rich.cells import cell_len
+
+    natural = [
+        max([*map(cell_len, head), *(cell_len(line[place]) for line in texts)]) for place, head in enumerate(heads)
+    ]
+    room = width - _GAP * (len(heads) - 1)
+    fixed = sum(size for size, number in zip(natural, numbers, strict=True) if number)
+    flexible = [size for size, number in zip(natural, numbers, strict=True) if not number]
+    fits = (
+        widest
+        for widest in range(max(_NARROWEST, *natural), _NARROWEST - 1, -1)
+        if fixed + sum(min(size, widest) for size in flexible) <= room
+    )
+    return next(fits, None)
 
 
 def cell(value: Json) -> str:
@@ -77,13 +107,12 @@ def cell(value: Json) -> str:
     return printable(str(value))
 
 
-def _blocks(columns: Sequence[Column], rows: Sequence[Sequence[Json]]) -> None:
-    names = [printable(column.name) for column in columns]
+def _blocks(names: Sequence[str], texts: Sequence[Sequence[str]]) -> None:
     longest = max(map(len, names))
-    for number, row in enumerate(rows, 1):
+    for number, line in enumerate(texts, 1):
         print(f"-- row {number}")
-        for name, value in zip(names, row, strict=True):
-            print(f"{name:<{longest}}  {cell(value)}")
+        for name, text in zip(names, line, strict=True):
+            print(f"{name:<{longest}}  {text}")
 
 
 def _console(width: int) -> Console:

@@ -1,0 +1,172 @@
+"""`doctor` on good and broken lakes, and what it says of machines unlike this one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from cli.conftest import Cli
+from mcp_lakehouse.commands.environment import allowed, compiler_check, packages_check, python_check
+from mcp_lakehouse.commands.lakechecks import confinement_check
+
+
+def by_name(report: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    return {check["name"]: check for check in report["checks"]}
+
+
+def test_a_good_lake_passes(workers: Cli) -> None:
+    report = workers.json("doctor")
+    checks = by_name(report)
+    assert report["ok"] is True
+    for name in ("python", "packages", "tracing", "lake", "lake writes", "tables", "sql worker", "lake disk"):
+        assert checks[name]["status"] == "ok", checks[name]
+    assert checks["confinement"]["status"] in ("ok", "warn")
+    # Nothing of the write test is left.
+    assert not any(path.name.startswith("_probe") for path in (workers.folder / "lakehouse").iterdir())
+
+
+def test_people_read_one_line_for_each_check(workers: Cli) -> None:
+    done = workers("doctor")
+    assert "ok    lake: " in done.stdout
+    assert "0 failed" in done.stderr
+
+
+def test_a_missing_data_file_fails_and_says_how_to_go_back(workers: Cli) -> None:
+    (data,) = (workers.folder / "lakehouse" / "tables" / "workers").glob("*.parquet")
+    data.unlink()
+    report = workers.json("doctor", expect=1)
+    check = by_name(report)["table workers"]
+    assert report["ok"] is False
+    assert "missing" in check["message"]
+    assert "mcp-lakehouse restore workers" in check["hint"]
+
+
+def test_a_damaged_data_file_fails(workers: Cli) -> None:
+    (data,) = (workers.folder / "lakehouse" / "tables" / "workers").glob("*.parquet")
+    data.write_bytes(b"X" * data.stat().st_size)
+    assert by_name(workers.json("doctor", expect=1))["table workers"]["status"] == "fail"
+
+
+@pytest.mark.parametrize(("marker", "told"), [('{"format": 99}', "upgrade"), ("{", "damaged")])
+def test_a_lake_that_does_not_open_fails_and_the_rest_is_still_checked(workers: Cli, marker: str, told: str) -> None:
+    (workers.folder / "lakehouse" / "_lakehouse.json").write_text(marker)
+    checks = by_name(workers.json("doctor", expect=1))
+    assert checks["lake"]["status"] == "fail"
+    assert told in checks["lake"]["message"] + checks["lake"]["hint"]
+    assert checks["python"]["status"] == "ok"
+
+
+def test_no_lake_yet_is_no_failure(cli: Cli) -> None:
+    assert by_name(cli.json("doctor"))["lake"]["status"] == "warn"
+    assert not any(cli.folder.iterdir())
+
+
+def test_an_exporter_that_cannot_work_fails(cli: Cli) -> None:
+    done = cli("doctor", environment={"LAKEHOUSE_TRACE": "langfuse"}, expect=1)
+    assert "fail  tracing: " in done.stdout
+
+
+def test_clients_are_listed_with_what_to_do(cli: Cli) -> None:
+    (cli.folder / ".mcp.json").write_text("{}")
+    (cli.folder / ".cursor").mkdir()
+    (cli.folder / ".cursor" / "mcp.json").write_text("{")
+    checks = by_name(cli.json("doctor"))
+    assert checks["client claude-code"]["hint"] == "mcp-lakehouse install claude-code"
+    assert checks["client cursor"]["status"] == "warn"
+
+
+def test_a_missing_compiler_is_a_warning_that_names_the_package() -> None:
+    for system, package in (("linux", "apt install g++"), ("darwin", "xcode-select --install")):
+        check = compiler_check(None, True, system)
+        assert check.status == "warn"
+        assert package in (check.hint or "")
+    headless = compiler_check("/usr/bin/c++", False, "linux")
+    assert headless.status == "warn"
+    assert "python3-dev" in (headless.hint or "")
+    assert compiler_check("/usr/bin/c++", True, "linux").status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("version", "status"), [((3, 10), "fail"), ((3, 11), "ok"), ((3, 13), "ok"), ((3, 14), "warn")]
+)
+def test_pythons_that_are_not_tested_are_told(version: tuple[int, int], status: str) -> None:
+    assert python_check(version).status == status
+
+
+@pytest.mark.parametrize(
+    ("version", "specifier", "expected"),
+    [
+        ("2.3.0", ">=2.3,<2.4", True),
+        ("2.4.0", ">=2.3,<2.4", False),
+        ("2.2.9", "<2.4,>=2.3", False),
+        ("26.0.0", ">=20", True),
+        ("1.6.10", ">=1.6.6", True),
+        ("3", ">=3.0.0", True),
+        ("2.0.0.post1", ">=2.0", True),
+        ("5.0", "", True),
+    ],
+)
+def test_versions_are_compared_as_numbers(version: str, specifier: str, expected: bool) -> None:
+    assert allowed(version, specifier) is expected
+
+
+def test_what_is_installed_here_is_what_we_ask_for() -> None:
+    assert packages_check().status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("landlock", "namespace", "status", "told"),
+    [
+        (6, True, "ok", "Landlock 6"),
+        (4, False, "ok", "no network"),
+        (3, False, "warn", "the network"),
+        (0, True, "warn", "files"),
+        (0, False, "warn", "files and the network"),
+    ],
+)
+def test_a_kernel_that_lacks_a_wall_is_a_warning_that_says_which(
+    landlock: int, namespace: bool, status: str, told: str
+) -> None:
+    check = confinement_check(landlock, namespace)
+    assert check.status == status
+    assert told in check.message
+    assert bool(check.hint) == (status == "warn")
+
+
+def test_rebuilding_drops_local_state_and_finds_every_table_again(workers: Cli) -> None:
+    # Large enough to be kept as a file.
+    workers("sql", "SELECT range, random() FROM range(300000)")
+    results = workers.folder / "lakehouse" / "_cache" / "results"
+    assert any(results.iterdir())
+
+    report = workers.json("rebuild")
+
+    assert not any(results.iterdir())
+    assert report["broken"] == 0
+    (table,) = [each for each in report["tables"] if not each["name"].startswith("system.")]
+    assert (table["name"], table["version"], table["rows"], table["files"]) == ("workers", 0, 3, 1)
+    assert "workers" in workers("rebuild").stdout
+
+
+def test_rebuilding_tells_of_a_table_that_is_not_whole(workers: Cli) -> None:
+    workers("drop", "workers", "--confirm", "workers")
+    (data,) = (workers.folder / "lakehouse" / "tables" / "workers").glob("*.parquet")
+    data.write_bytes(data.read_bytes()[:-1])
+    report = workers.json("rebuild", expect=1)
+    (table,) = [each for each in report["tables"] if each["name"] == "workers"]
+    assert "another size" in table["problem"]
+    assert table["dropped"] is True
+    assert "broken: workers" in workers("rebuild", expect=1).stderr
+
+
+def test_a_damaged_log_does_not_hide_the_other_tables(workers: Cli) -> None:
+    log = workers.folder / "lakehouse" / "tables" / "worse" / "_delta_log"
+    log.mkdir(parents=True)
+    (log / f"{0:020}.json").write_text("not json")
+    tables = {each["name"]: each for each in workers.json("rebuild", expect=1)["tables"]}
+    assert "problem" in tables["worse"]
+    assert "problem" not in tables["workers"]
+    assert json.dumps(tables["workers"]["rows"]) == "3"
