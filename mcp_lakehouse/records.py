@@ -33,6 +33,8 @@ class QueryResult:
     # Only with response_format="detailed".
     datasets: dict[str, int] | None = None
     trace_id: str | None = None
+    # What a reader should know of this reply, such as that columns were left out of it.
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import anyio.to_thread
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 
+from lakehouse_tools.budget import error_text
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.errors import Cancelled, LakehouseError
 
@@ -35,7 +36,7 @@ class Calls:
         try:
             return await self.run_raw(work)
         except LakehouseError as error:
-            raise ToolError(str(error)) from error
+            raise ToolError(error_text(str(error))) from error
 
     async def run_raw(self, work: Callable[[CancelToken], T]) -> T:
         """Run `work` in a thread. When the call is cancelled the token is set, which kills its worker process.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 from mcp.server import MCPServer
 from mcp_types import Completion, CompletionArgument, CompletionContext, PromptReference, ResourceTemplateReference
 
 from lakehouse_tools.calls import Calls
+from mcp_lakehouse.errors import LakehouseError
 from mcp_lakehouse.lakehouse import Lakehouse
 
 # The protocol's own limit on one reply.
@@ -23,7 +26,11 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:
         context: CompletionContext | None,
     ) -> Completion | None:
         given = dict(context.arguments) if context is not None and context.arguments else {}
-        candidates = await calls.run_raw(lambda _: _candidates(lake, ref, argument.name, given))
+        try:
+            candidates = await calls.run_raw(lambda _: _candidates(lake, ref, argument.name, given))
+        except LakehouseError:
+            # A dataset that is not there has no columns to offer; that is no error of who types.
+            candidates = []
         begun = argument.value.lower()
         starting = [name for name in candidates if name.lower().startswith(begun)]
         within = [name for name in candidates if begun in name.lower() and name not in starting]
@@ -46,6 +53,13 @@ def _candidates(
         return [dataset.name for dataset in lake.catalog.all()]
     if argument == "source":
         # Files that ingest could read, at the top of the allowed folders.
-        roots = lake.settings.allowed_roots
-        return sorted(entry.name for root in roots for entry in root.iterdir() if not entry.name.startswith("."))
+        names = {name for root in lake.settings.allowed_roots for name in _names_in(root)}
+        return sorted(name for name in names if not name.startswith("."))
     return []
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from functools import singledispatch
 
 from mcp_types import CallToolResult, TextContent
 
+from lakehouse_tools.budget import PLAIN_CHARS, fitted
 from mcp_lakehouse.records import (
     DatasetDescription,
     DatasetList,
@@ -19,12 +21,16 @@ from mcp_lakehouse.records import (
     to_json,
 )
 
+_SPECIAL = re.compile(r"[\\|\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
-def result(record: object) -> CallToolResult:
-    """A tool result for a record."""
-    structured = to_json(record)
+
+def result(record: object, chars: int = PLAIN_CHARS) -> CallToolResult:
+    """A tool result for a record, of which about so many characters are shown."""
+    shown = fitted(record, chars)
+    structured = to_json(shown)
     assert isinstance(structured, dict)
-    return CallToolResult(content=[TextContent(type="text", text=text(record))], structured_content=structured)
+    return CallToolResult(content=[TextContent(type="text", text=text(shown))], structured_content=structured)
 
 
 @singledispatch
@@ -35,7 +41,8 @@ def text(record: object) -> str:
 
 @text.register
 def _(record: QueryResult) -> str:
-    shown = f"{len(record.rows):,} of {record.row_count:,} rows" if record.truncated else f"{record.row_count:,} rows"
+    total = f"{record.row_count:,} row{'' if record.row_count == 1 else 's'}"
+    shown = total if len(record.rows) == record.row_count else f"{len(record.rows):,} of {total}"
     lines = [" | ".join(f"{column.name} {column.type}" for column in record.columns), *_rows(record.rows)]
     facts = [shown, *(["truncated"] if record.truncated else []), f"{record.elapsed_ms:g} ms"]
     if record.result_uri:
@@ -44,6 +51,8 @@ def _(record: QueryResult) -> str:
         facts.append("datasets: " + ", ".join(f"{name} v{version}" for name, version in record.datasets.items()))
     if record.trace_id:
         facts.append(f"trace {record.trace_id}")
+    if record.note:
+        facts.append(record.note)
     return "\n".join([*lines, f"({'; '.join(facts)})"])
 
 
@@ -115,11 +124,20 @@ def _rows(rows: Sequence[Sequence[Json]]) -> list[str]:
 
 
 def _cell(cell: Json) -> str:
-    """A cell on one line: NULL stands for null, line breaks and bars are escaped."""
+    """A cell on one line: NULL stands for null, and what would end the line or the cell is escaped."""
     if cell is None:
         return "NULL"
+    if cell == "NULL":
+        return '"NULL"'
     if isinstance(cell, bool):
         return str(cell).lower()
     if isinstance(cell, (list, dict)):
         return json.dumps(cell, ensure_ascii=False, separators=(",", ":"))
-    return str(cell).replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r").replace("|", "\\|")
+    return _SPECIAL.sub(_escaped, str(cell))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    character = found.group()
+    if character in "\\|":
+        return f"\\{character}"
+    return _ESCAPES.get(character) or f"\\u{ord(character):04x}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from typing import Any
 
 from mcp.server import MCPServer
@@ -20,6 +21,8 @@ DATASETS = "lakehouse://datasets"
 # A resource is read whole, into memory on both sides.
 _RESOURCE_BYTES = 8 * MIB
 _PAGE = 1_000
+# How a page marks a value that it shows in part.
+_CUT = re.compile(r"… \[[\d,]+ more characters\]$")
 
 
 def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:
@@ -96,6 +99,8 @@ def _all_rows(lake: Lakehouse, uri: str) -> tuple[list[Any], list[list[Json]]]:
         rows.extend(page.rows)
         size += sum(len(json.dumps(row, ensure_ascii=False)) for row in page.rows)
         _check_size(size, page.row_count)
+        if any(isinstance(cell, str) and _CUT.search(cell) for row in page.rows for cell in row):
+            raise LimitExceeded("a value is too long for this format", hint="read it whole with ?format=arrow")
         if not page.rows or len(rows) >= page.row_count:
             return page.columns, rows
 

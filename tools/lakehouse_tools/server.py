@@ -67,7 +67,8 @@ def build_server(lake: Lakehouse, *, read_only: bool | None = None) -> Lakehouse
     server = LakehouseServer(
         subscribers, instructions=INSTRUCTIONS.format(loading="" if unchanging else "; load files with ingest")
     )
-    server.middleware.extend([_warm_up(lake), _fixed_lists, check_arguments(server)])
+    withheld = dict.fromkeys(writing.NAMES, "the lake is served read-only") if unchanging else {}
+    server.middleware.extend([_warm_up(lake), _fixed_lists, check_arguments(server, withheld)])
     reading.register(server, lake, calls)
     if not unchanging:
         writing.register(server, lake, calls, subscribers)

@@ -17,6 +17,8 @@ from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.lakehouse import Lakehouse
 from mcp_lakehouse.records import DropReport, IngestReport, RestoreReport
 
+NAMES = ("ingest", "drop_dataset", "restore_dataset")
+
 
 class Inline(TypedDict):
     """Text given in the call; the name's ending tells its format."""
