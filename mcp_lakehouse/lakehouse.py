@@ -17,7 +17,15 @@ from typing import Self
 
 from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
-from mcp_lakehouse.catalog.catalog import DROPPED_AT, Catalog, Dataset, timestamp
+from mcp_lakehouse.catalog.catalog import (
+    DROPPED_AT,
+    EPOCH,
+    Catalog,
+    Dataset,
+    loaded_contents,
+    timestamp,
+    transaction,
+)
 from mcp_lakehouse.catalog.statistics import Statistics
 from mcp_lakehouse.catalog.system import System, journal_columns
 from mcp_lakehouse.errors import Cancelled, InvalidInput, LakehouseError, NotAllowed, NotFound, UnsupportedLake
@@ -39,7 +47,7 @@ from mcp_lakehouse.sql.results import Results
 from mcp_lakehouse.sql.runner import Parameters, Runner, WantedTable
 from mcp_lakehouse.store import Bucket, open_bucket
 from mcp_lakehouse.store.copies import LocalCopies
-from mcp_lakehouse.table import StagedFile, Table
+from mcp_lakehouse.table import StagedFile
 from mcp_lakehouse.worker.channel import Message
 from mcp_lakehouse.worker.pool import Pool
 from mcp_lakehouse.worker.process import Worker
@@ -273,10 +281,10 @@ class Lakehouse:
                     f"{found.name!r} is there, at version {found.snapshot.version}",
                     hint="give version to go back to an older one; system.versions lists them",
                 )
-            if version is not None:
-                found.table.restore(version, self._info("restore", who) | {"restored": str(version)})
-            if found.dropped:
+            if version is None:
                 found.table.set_properties(properties={DROPPED_AT: ""}, info=self._info("undrop", who))
+            else:
+                self._restore(found, version, self._info("restore", who) | {"restored": str(version)})
             return RestoreReport(dataset=found.name, version=found.table.snapshot().version)
 
     def compact(self, dataset: str, *, who: str | None = None) -> int:
@@ -312,6 +320,19 @@ class Lakehouse:
                 )
 
     # Inside -----------------------------------------------------------------------------------
+
+    def _restore(self, found: Dataset, version: int, info: Mapping[str, str]) -> None:
+        """Make a version the newest again, in an epoch of its own: what was loaded after it is not there any more."""
+        old = Dataset(found.name, found.table, found.table.snapshot(version))
+        epoch = found.snapshot.version + 1
+        loaded = loaded_contents(found.table.transactions_at(version), old.epoch)
+        found.table.restore(
+            version,
+            info,
+            properties={DROPPED_AT: "", EPOCH: str(epoch)},
+            transactions={transaction(epoch, content): 1 for content in loaded},
+            at_version=found.snapshot.version,
+        )
 
     def _sample(self, dataset: Dataset, rows: int) -> QueryResult:
         name = dataset.name.replace('"', '""')

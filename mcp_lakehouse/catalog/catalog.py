@@ -11,12 +11,12 @@ import difflib
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mcp_lakehouse.errors import InvalidInput, NotFound
+from mcp_lakehouse.errors import InvalidInput, NotFound, UnsupportedLake
 from mcp_lakehouse.records import DatasetSummary, LineageEntry
 from mcp_lakehouse.store import Bucket
 from mcp_lakehouse.table import Commit, Snapshot, Table
@@ -59,7 +59,7 @@ class Dataset:
 
     @property
     def epoch(self) -> int:
-        """The version of the last replacement: the same bytes may be loaded once in each epoch."""
+        """The version of the last replacement or restoration: the same bytes are loaded once in each epoch."""
         return int(self.snapshot.properties.get(EPOCH) or 0)
 
     def summary(self) -> DatasetSummary:
@@ -76,13 +76,19 @@ class Dataset:
         )
 
     def lineage(self, limit: int) -> list[LineageEntry]:
-        """The newest loads first."""
-        entries = []
+        """The newest loads first, of those whose rows can be in this version."""
+        entries: list[LineageEntry] = []
+        newest = self.snapshot.version
         for commit in self.table.history(None):
-            if commit.info.get("source") and commit.version <= self.snapshot.version:
-                rows = int(commit.info.get("rows_added") or 0) + int(commit.info.get("rows_updated") or 0)
-                entries.append(LineageEntry(commit.info["source"], timestamp(commit.at), rows))
-            if len(entries) == limit or commit.version <= self.epoch:
+            info = commit.info
+            if commit.version > newest or len(entries) == limit:
+                continue
+            if info.get("operation") == "restore":
+                newest = int(info.get("restored") or 0)
+            elif info.get("source"):
+                rows = int(info.get("rows_added") or 0) + int(info.get("rows_updated") or 0)
+                entries.append(LineageEntry(info["source"], timestamp(commit.at), rows))
+            if info.get("replaces"):
                 break
         return entries
 
@@ -130,11 +136,18 @@ class Catalog:
         """Every dataset, dropped ones too, by name."""
         names = sorted(self.names())
         if self._local or len(names) < 2:
-            found = [self.find(name) for name in names]
+            found = [self._find_readable(name) for name in names]
         else:
             with ThreadPoolExecutor(_PARALLEL_LOOKS) as pool:
-                found = list(pool.map(self.find, names))
+                found = list(pool.map(self._find_readable, names))
         return [dataset for dataset in found if dataset is not None]
+
+    def _find_readable(self, name: str) -> Dataset | None:
+        """As `find`; one table that cannot be read (`get` says why, and `doctor`) does not hide the others."""
+        try:
+            return self.find(name)
+        except UnsupportedLake:
+            return None
 
     def names(self) -> frozenset[str]:
         """The names of all tables, dropped ones too."""
@@ -205,6 +218,17 @@ def properties_for(*, kind: str, key: Sequence[str], text: Sequence[str], epoch:
         EPOCH: str(epoch),
         DROPPED_AT: "",
     }
+
+
+def transaction(epoch: int, content: str) -> str:
+    """The application id under which a content (SHA-256) is loaded in an epoch."""
+    return f"ingest:{epoch}:{content}"
+
+
+def loaded_contents(transactions: Iterable[str], epoch: int) -> list[str]:
+    """The contents that application ids say were loaded in an epoch."""
+    prefix = transaction(epoch, "")
+    return [each.removeprefix(prefix) for each in transactions if each.startswith(prefix)]
 
 
 def changes(history: Sequence[Commit]) -> list[Mapping[str, str]]:

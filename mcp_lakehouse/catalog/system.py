@@ -39,8 +39,8 @@ ERRORS: Columns = (
     ("who", _TEXT), ("trace_id", _TEXT),
 )  # fmt: skip
 SPANS: Columns = (
-    ("trace_id", _TEXT), ("span_id", _TEXT), ("parent_id", _TEXT), ("name", _TEXT), ("kind", _TEXT), ("started_at", _TIME),
-    ("ended_at", _TIME), ("duration_ms", "DOUBLE"), ("status", _TEXT), ("attributes", _TEXT),
+    ("trace_id", _TEXT), ("span_id", _TEXT), ("parent_id", _TEXT), ("name", _TEXT), ("kind", _TEXT),
+    ("started_at", _TIME), ("ended_at", _TIME), ("duration_ms", "DOUBLE"), ("status", _TEXT), ("attributes", _TEXT),
 )  # fmt: skip
 REJECTS: Columns = (
     ("load", _TEXT), ("dataset", _TEXT), ("source", _TEXT), ("line", _COUNT), ("column_name", _TEXT), ("reason", _TEXT),

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mcp_lakehouse.cancel import CancelToken
-from mcp_lakehouse.catalog.catalog import Catalog, Dataset, changes, properties_for
+from mcp_lakehouse.catalog.catalog import Catalog, Dataset, changes, properties_for, transaction
 from mcp_lakehouse.errors import Conflict, InvalidInput
 from mcp_lakehouse.ingest.sources import InlineText, SourceFile, check_name, dataset_name, fingerprint, resolve
 from mcp_lakehouse.ingest.types import merge_columns
@@ -132,7 +132,7 @@ class Loader:
             repeated = {"operation": request.mode, "content": _combined(contents.values())}
             return [] if last is not None and repeated.items() <= last.items() else distinct
         known = present.table.transaction_version
-        return [file for file in distinct if known(_transaction(present.epoch, contents[file])) is None]
+        return [file for file in distinct if known(transaction(present.epoch, contents[file])) is None]
 
     def _describe_only(self, present: Dataset, request: Request) -> int:
         """The same bytes again may still bring a new description; returns the version."""
@@ -311,8 +311,10 @@ class Loader:
         next_version = at_version + 1
         if present is None or request.mode == "replace":
             properties = properties_for(kind=loaded.kind, key=key, text=text, epoch=next_version)
-            transactions = {_transaction(next_version, content): 1 for content in fresh}
+            transactions = {transaction(next_version, content): 1 for content in fresh}
             commit = table.create_or_append if base is None else table.replace
+            # Lineage goes back as far as this.
+            info = dict(info) | {"replaces": "all"}
             return commit(
                 [TableColumn(column, type_, True, None) for column, type_ in loaded.columns],
                 loaded.files,
@@ -322,7 +324,7 @@ class Loader:
                 properties=properties,
                 at_version=at_version,
             )
-        transactions = {_transaction(present.epoch, content): 1 for content in fresh}
+        transactions = {transaction(present.epoch, content): 1 for content in fresh}
         if request.mode == "append" and any(table.transaction_version(each) is not None for each in transactions):
             return None
         columns = _merged(present, loaded.columns)
@@ -369,10 +371,6 @@ def _unchanged(present: Dataset, version: int) -> IngestReport:
         inferred=[InferredColumn(column.name, column.type) for column in present.snapshot.columns],
         notes=["these bytes are in the dataset already; nothing was written"],
     )
-
-
-def _transaction(epoch: int, content: str) -> str:
-    return f"ingest:{epoch}:{content}"
 
 
 def _combined(contents: Iterable[str]) -> str:

@@ -42,7 +42,7 @@ def _is_exact(file: DataFile, name: str) -> bool:
     known = file.statistics.get(name, {})
     least, greatest = known.get("min"), known.get("max")
     if isinstance(least, int) and isinstance(greatest, int):
-        return -_EXACT <= least and greatest <= _EXACT
+        return least >= -_EXACT and greatest <= _EXACT
     return known.get("nulls") == file.rows
 
 
@@ -51,7 +51,8 @@ def evolve(
 ) -> tuple[TableColumn, ...]:
     """The columns that hold both: `current` in its order, then what is new.
 
-    `exact` names BIGINT columns that may become DOUBLE (see `exact_in_double`). A column that is missing or nullable on either side is nullable. Raises `SchemaMismatch`, showing both
+    `exact` names BIGINT columns that may become DOUBLE (see `exact_in_double`).
+    A column that is missing or nullable on either side is nullable. Raises `SchemaMismatch`, showing both
     schemas, where a type would lose values or a name differs by case only.
     """
     offered = {column.name: column for column in incoming}

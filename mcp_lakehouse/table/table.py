@@ -93,6 +93,11 @@ class Table:
         state = self._current()
         return None if state is None else state.transactions.get(app_id)
 
+    def transactions_at(self, version: int) -> Mapping[str, int]:
+        """Every application id committed up to a version, with what was last committed under it."""
+        newest = existing(self._current(), self._prefix).version
+        return self._reader.open_version(version, newest).transactions
+
     # Writing ----------------------------------------------------------------------------------
 
     def create_or_append(
@@ -186,11 +191,13 @@ class Table:
         info: Mapping[str, str] = _NO_INFO,
         *,
         properties: Mapping[str, str | None] = _SAME,
+        transactions: Mapping[str, int] = {},
         at_version: int | None = None,
     ) -> int:
         """Make an older version's rows, columns, description and properties the newest again.
 
-        `properties` are set on top of them. Raises `NotFound` if the version or a file of it is gone.
+        `properties` are set on top of them. Transactions of later versions stay known.
+        Raises `NotFound` if the version or a file of it is gone.
         """
         change = Change(info, None, properties)
 
@@ -205,7 +212,7 @@ class Table:
                     )
             return draft
 
-        return self._committer.commit(plan, (), {}, at_version)
+        return self._committer.commit(plan, (), transactions, at_version)
 
     # Inside -----------------------------------------------------------------------------------
 

@@ -282,3 +282,25 @@ def test_whole_numbers_become_decimals_only_where_that_changes_none(lake: Lakeho
     lake.ingest({"text": "a\n0.5\n", "name": "small.csv"})
     assert rows(lake, "SELECT typeof(a), a FROM small ORDER BY a") == [["DOUBLE", 0.5], ["DOUBLE", 7.0], ["DOUBLE", 8.0]]
     assert rows(lake, "SELECT typeof(a) FROM small AT (VERSION => 0)") == [["BIGINT"]]
+
+
+def test_what_a_restoration_undid_can_be_loaded_again_and_what_it_kept_cannot(lake: Lakehouse) -> None:
+    first, second = {"text": "a\n1\n", "name": "t.csv"}, {"text": "a\n2\n", "name": "t.csv"}
+    lake.ingest(first)
+    lake.ingest(second)
+    lake.restore_dataset("t", 0)
+    assert lake.ingest(first).unchanged
+    assert [entry.rows for entry in lake.describe_dataset("t").lineage] == [1]
+    assert lake.ingest(second).rows_added == 1
+    assert rows(lake, "SELECT a FROM t ORDER BY a") == [[1], [2]]
+
+
+def test_one_unreadable_table_does_not_hide_the_others(lake: Lakehouse, tmp_path: Path) -> None:
+    lake.ingest({"text": "a\n1\n", "name": "good.csv"})
+    log = tmp_path / "lake" / "tables" / "foreign" / "_delta_log"
+    log.mkdir(parents=True)
+    protocol = {"protocol": {"minReaderVersion": 99, "minWriterVersion": 99}}
+    (log / f"{0:020d}.json").write_text(json.dumps(protocol))
+    assert [dataset.name for dataset in lake.list_datasets().datasets] == ["good"]
+    with pytest.raises(UnsupportedLake):
+        lake.describe_dataset("foreign")
