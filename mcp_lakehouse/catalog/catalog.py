@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mcp_lakehouse.errors import InvalidInput, NotFound, UnsupportedLake
+from mcp_lakehouse.ingest.names import as_kept, is_name
 from mcp_lakehouse.records import DatasetSummary, LineageEntry
 from mcp_lakehouse.store import Bucket
 from mcp_lakehouse.table import Commit, Snapshot, Table
@@ -105,7 +106,7 @@ class Catalog:
         self._listed_at = float("-inf")
 
     def table(self, name: str) -> Table:
-        """The table behind a name, whether or not it exists yet."""
+        """The table behind a valid name, whether or not it exists yet."""
         with self._lock:
             if name not in self._tables:
                 self._tables[name] = Table(self._bucket, f"{TABLES}/{folder_of(name)}")
@@ -113,9 +114,13 @@ class Catalog:
 
     def find(self, name: str) -> Dataset | None:
         """The dataset at its newest version, dropped ones too; `None` where there is none."""
-        name = name.lower()
+        name = as_kept(name)
+        # Anything else would be a path: "trips/" must not be another name for trips.
+        if not is_name(name):
+            return None
         table = self.table(name)
         if table.head() is None:
+            self.forget(name)
             return None
         return Dataset(name, table, table.snapshot())
 
@@ -152,7 +157,8 @@ class Catalog:
     def names(self) -> frozenset[str]:
         """The names of all tables, dropped ones too."""
         if self._local or time.monotonic() - self._listed_at > _LISTING_SECONDS:
-            self._listed = frozenset(name_of(folder) for folder in self._bucket.folders(f"{TABLES}/"))
+            names = (name_of(folder) for folder in self._bucket.folders(f"{TABLES}/"))
+            self._listed = frozenset(name for name in names if is_name(name))
             self._listed_at = time.monotonic()
         return self._listed
 
@@ -205,8 +211,13 @@ def folder_of(name: str) -> str:
 
 
 def name_of(folder: str) -> str:
-    """The dataset name of a bucket folder."""
-    return bytes.fromhex(folder.removeprefix("u-")).decode() if folder.startswith("u-") else folder
+    """The dataset name of a bucket folder; a folder that is none of ours gives a text that is no name."""
+    if not folder.startswith("u-"):
+        return folder
+    try:
+        return bytes.fromhex(folder.removeprefix("u-")).decode()
+    except ValueError:
+        return folder
 
 
 def properties_for(*, kind: str, key: Sequence[str], text: Sequence[str], epoch: int) -> dict[str, str]:

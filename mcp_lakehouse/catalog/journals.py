@@ -48,6 +48,9 @@ def append(table: Table, columns: Sequence[TableColumn], records: Sequence[dict[
 
 
 def _value(value: object, type_: str) -> object:
-    if isinstance(value, str) and type_ == "TIMESTAMP WITH TIME ZONE":
-        return datetime.fromisoformat(value)
+    if isinstance(value, str):
+        if type_ == "TIMESTAMP WITH TIME ZONE":
+            return datetime.fromisoformat(value)
+        # Half a surrogate pair has no bytes in a file; a row that can never be written would block the rest.
+        return value.encode("utf-8", "replace").decode("utf-8")
     return value

@@ -15,10 +15,20 @@ RESERVED = frozenset({"system", "main", "information_schema", "pg_catalog", "tem
 _COMPRESSED = (".gz", ".zst")
 
 
+def as_kept(name: str) -> str:
+    """A dataset name as it is compared: NFC, lower case."""
+    return unicodedata.normalize("NFC", name).lower()
+
+
+def is_name(kept: str) -> bool:
+    """Whether a name (as kept) can be that of a dataset."""
+    return kept.isidentifier() and len(kept) <= MAX_NAME_CHARS and kept not in RESERVED
+
+
 def check_name(name: str) -> str:
     """The dataset name as kept (NFC, lower case). Raises `InvalidInput` suggesting a valid one."""
-    kept = unicodedata.normalize("NFC", name).lower()
-    if kept.isidentifier() and len(kept) <= MAX_NAME_CHARS and kept not in RESERVED:
+    kept = as_kept(name)
+    if is_name(kept):
         return kept
     if kept in RESERVED:
         reason = "is reserved"
