@@ -146,10 +146,14 @@ class CsvColumns:
             fits = f"{cast}::VARCHAR = {alias} OR ({plain} AND {cast} IS NOT NULL)"
         return "VARCHAR", f"CASE WHEN {fits} THEN {cast} WHEN {alias} IS NOT NULL THEN error({literal(DRIFT)}) END"
 
-    def options(self, texts: Sequence[int]) -> list[str]:
-        """Options of `read_csv` that follow from the columns; `texts` are those read as plain text."""
+    def options(self, texts: Sequence[int], special: str) -> list[str]:
+        """Options of `read_csv` that follow from the columns; `texts` are those read as plain text.
+
+        A mark for null may hold none of the `special` characters (delimiter, quote, escape).
+        """
         options = []
-        if markers := self.markers():
+        if self.markers():
+            markers = [each for each in self.markers() if not set(each) & set(special)]
             options.append("nullstr=[" + ", ".join(literal(each) for each in ("", *markers)) + "]")
             if texts:
                 options.append("force_not_null=[" + ", ".join(f"'c{place}'" for place in texts) + "]")

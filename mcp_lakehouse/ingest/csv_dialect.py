@@ -11,6 +11,7 @@ DELIMITERS = (",", "\t", ";", "|")
 # Where a file has one column, its lines must not be split at anything they hold.
 _NEVER_FOUND = "\x1f"
 _RECORDS = 1_000
+_RECORD_LINES = 100
 _PREAMBLE_LINES = 20
 _NUMBER = re.compile(r"[+-]?(\d[\d,.' ]*|\.\d+)([eE][+-]?\d+)?%?")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2})?")
@@ -39,6 +40,8 @@ class Dialect:
 class _Record:
     fields: tuple[str, ...]
     line: int
+    # False where a quote stands wrongly.
+    sound: bool = True
 
     @property
     def blank(self) -> bool:
@@ -52,20 +55,30 @@ def detect(sample: str, *, preferred: str | None = None) -> Dialect | None:
     """
     # Only these end a line; str.splitlines would also split at form feeds and the like.
     sample = sample.replace("\r\n", "\n")
-    quote, escape = _quoting(sample)
-    best: tuple[float, int, str] | None = None
-    for delimiter in DELIMITERS:
-        widths = [len(record.fields) for record in _records(sample, delimiter, quote, escape) if not record.blank]
-        score = _score(widths)
-        if score and delimiter == preferred:
-            score += 0.1
-        if score and (best is None or (score, Counter(widths).most_common(1)[0][0]) > best[:2]):
-            best = (score, Counter(widths).most_common(1)[0][0], delimiter)
+    quote = _quote(sample)
+    best: tuple[tuple[float, int], str, str] | None = None
+    for escape in (quote, "\\") if "\\" + quote in sample else (quote,):
+        for delimiter in DELIMITERS:
+            found = (record for record in _records(sample, delimiter, quote, escape) if not record.blank)
+            widths = [len(record.fields) if record.sound else 0 for record in found]
+            score = _score(widths)
+            if score and delimiter == preferred:
+                score += 0.1
+            # Doubled quotes are the rule; only a better fit speaks for the backslash.
+            if score and (best is None or (score, _usual(widths)) > best[0]):
+                best = (score, _usual(widths)), delimiter, escape
     if best is None and preferred is not None and preferred in _first_line(sample):
-        best = (0.0, 0, preferred)
-    delimiter = best[2] if best else next((each for each in DELIMITERS if each not in sample), _NEVER_FOUND)
+        best = (0.0, 0), preferred, quote
+    if best is None:
+        delimiter, escape = next((each for each in DELIMITERS if each not in sample), _NEVER_FOUND), quote
+    else:
+        _, delimiter, escape = best
     records = [record for record in _records(sample, delimiter, quote, escape) if not record.blank]
     return _layout(records, sample, delimiter, quote, escape) if records else None
+
+
+def _usual(widths: list[int]) -> int:
+    return Counter(widths).most_common(1)[0][0]
 
 
 def _score(widths: list[int]) -> float:
@@ -85,7 +98,7 @@ def _layout(records: list[_Record], sample: str, delimiter: str, quote: str, esc
     first, rest = records[start], records[start + 1 :]
     header = _is_header(first.fields, [record.fields for record in rest[:100]])
     names = list(first.fields) if header else [""] * len(first.fields)
-    usual = Counter(len(record.fields) for record in rest).most_common(1)
+    usual = Counter(len(record.fields) for record in rest if record.sound).most_common(1)
     width = usual[0][0] if usual else len(names)
     while header and names and not names[-1].strip() and len(names) > width:
         names.pop()
@@ -155,14 +168,11 @@ def _kind(field: str) -> str:
     return "truth" if text.casefold() in _TRUTH else "text"
 
 
-def _quoting(sample: str) -> tuple[str, str]:
+def _quote(sample: str) -> str:
     starts = re.compile(r"(?:^|[,;\t|])(['\"])", re.MULTILINE)
     seen = Counter(match.group(1) for match in starts.finditer(sample))
     ends = len(re.findall(r"'(?:$|[,;\t|])", sample, re.MULTILINE))
-    quote = "'" if not seen['"'] and seen["'"] > 1 and ends >= seen["'"] * 0.9 else '"'
-    doubled = re.search(rf"[^,;\t|\n{quote}]{quote}{quote}[^,;\t|\n{quote}]", sample)
-    backslashed = "\\" + quote in sample and doubled is None
-    return quote, "\\" if backslashed else quote
+    return "'" if not seen['"'] and seen["'"] > 1 and ends >= seen["'"] * 0.9 else '"'
 
 
 def _first_line(sample: str) -> str:
@@ -177,40 +187,34 @@ def _records(sample: str, delimiter: str, quote: str, escape: str) -> Iterator[_
         if at >= len(lines):
             return
         text, taken = lines[at], 1
-        if quote in text:
-            while (fields := split(text, delimiter, quote, escape)) is None and taken < 100:
-                if at + taken >= len(lines):
-                    break
-                text += "\n" + lines[at + taken]
-                taken += 1
-            if fields is None:
-                text, taken = lines[at], 1
-                fields = text.split(delimiter)
-        else:
-            fields = text.split(delimiter)
-        yield _Record(tuple(fields), at)
+        record = _split(text, at, delimiter, quote, escape)
+        while record is None and taken < _RECORD_LINES and at + taken < len(lines):
+            text += "\n" + lines[at + taken]
+            taken += 1
+            record = _split(text, at, delimiter, quote, escape)
+        if record is None:
+            taken, record = 1, _Record(tuple(lines[at].split(delimiter)), at, sound=False)
+        yield record
         at += taken
 
 
-def split(text: str, delimiter: str, quote: str, escape: str) -> list[str] | None:
+def _split(text: str, line: int, delimiter: str, quote: str, escape: str) -> _Record | None:
     """The fields of one record, or `None` where a quoted field is still open at its end."""
+    if quote not in text:
+        return _Record(tuple(text.split(delimiter)), line)
     fields: list[str] = []
-    at = 0
+    at, sound = 0, True
     while True:
-        if text[at : at + 1] != quote:
-            stop = text.find(delimiter, at)
-            fields.append(text[at:] if stop < 0 else text[at:stop])
-            if stop < 0:
-                return fields
-            at = stop + 1
-            continue
-        value, at = _quoted(text, at + 1, quote, escape)
-        if at < 0:
-            return None
+        value = ""
+        if text[at : at + 1] == quote:
+            value, at = _quoted(text, at + 1, quote, escape)
+            if at < 0:
+                return None
+            sound = sound and (at == len(text) or text.startswith(delimiter, at))
         stop = text.find(delimiter, at)
         fields.append(value + (text[at:] if stop < 0 else text[at:stop]))
         if stop < 0:
-            return fields
+            return _Record(tuple(fields), line, sound)
         at = stop + 1
 
 

@@ -7,6 +7,7 @@ counted by kind, and the file is read again with what is known then.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from mcp_lakehouse.errors import UnreadableSource
@@ -20,8 +21,13 @@ from mcp_lakehouse.ingest.names import check_column_count, column_names
 from mcp_lakehouse.ingest.reader import Retry, select
 from mcp_lakehouse.ingest.writing import Columns
 
-_SAMPLED_ROWS = 20_480
-_SAMPLED_CELLS = 4_000_000
+_SAMPLED_ROWS = 8_192
+_SAMPLED_CELLS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    value: int | None
 
 
 class CsvReader:
@@ -38,9 +44,9 @@ class CsvReader:
         check_column_count(len(dialect.names), job.columns_limit, name)
         self._dialect = dialect
         self._rejects = RejectTables(job, number)
-        self._bad: csv_repair.Bad | None = None
-        self._exact: int | None = None
-        self._normalised = False
+        self._bad: csv_repair.Bad = {}
+        self._counted: _Count | None = None
+        self._repaired = self._normalised = False
         self._names, self._name_notes = column_names(dialect.names)
         if not dialect.header:
             self._name_notes = [f"it has no header line; its columns are named {self._names[0]}, …"]
@@ -90,12 +96,18 @@ class CsvReader:
             expressions[column.name.casefold()] = expression
         texts = [place for place, each in enumerate(self._columns.all) if kinds[each.name.casefold()] == "VARCHAR"]
         self._rejects.drop()
-        source = self._source(types, [*self._columns.options(texts), *self._rejects.options()])
+        special = self._dialect.delimiter + self._dialect.quote + self._dialect.escape
+        source = self._source(types, [*self._columns.options(texts, special), *self._rejects.options()])
         return select(wanted, expressions, source)
 
     def _texts(self) -> str:
-        """The file as texts, malformed rows left out."""
-        return self._source(["VARCHAR"] * len(self._columns.all), ["ignore_errors=true"])
+        """The file as texts, malformed rows left out.
+
+        They are rejected, not ignored: ignoring errors, the engine may drop all that follows a wrong
+        quote (measured on DuckDB 2.0.0, with CRLF).
+        """
+        self._rejects.drop()
+        return self._source(["VARCHAR"] * len(self._columns.all), self._rejects.options())
 
     def _source(self, types: list[str], options: list[str]) -> str:
         dialect = self._dialect
@@ -124,45 +136,50 @@ class CsvReader:
     def _quick(self) -> int:
         return csv_repair.quick_count(self._text, self._dialect)
 
-    def expected(self) -> int:
-        """Records after the header, by the file's bytes; exact once `count_exactly` was called."""
-        return self._quick if self._exact is None else self._exact
+    def expected(self) -> int | None:
+        """Records after the header: by lines first, then by quotes, `None` if those do not pair up."""
+        return self._quick if self._counted is None else self._counted.value
 
-    def count_exactly(self) -> None:
-        """Count records by their quotes instead of by lines. An open quote leads to a repaired copy and `Retry`."""
-        self._exact = csv_repair.exact_count(self._text, self._dialect, single=len(self._columns.all) == 1)
-        if self._exact is None and self._bad is None:
-            self._repair()
+    def count_by_quotes(self) -> None:
+        """From now on `expected` pairs quotes, so that line ends inside them do not count."""
+        single = len(self._names) == 1
+        self._counted = _Count(csv_repair.count_by_quotes(self._text, self._dialect, single=single))
 
     def inspect(self, rows: int | None) -> int:
         """Rejected rows; `Retry` where types, quotes or lines turned out otherwise than thought."""
         if any(not self._columns.all[place].complete for place in self._rejects.cast_columns()):
             self.count_everything()
             raise Retry
-        if self._bad is None and self._rejects.swallowed_lines():
-            self._repair()
         rejected = self._rejects.count()
+        if not self._repaired and self._rejects.swallowed_lines():
+            self._repair()
+            raise Retry
         if rows is not None and rows + rejected != self.expected():
-            self.count_exactly()
-            if rows + rejected != self._exact:
-                self._give_up(rows + rejected)
+            self._account(rows + rejected)
         return rejected
 
-    def _give_up(self, found: int) -> None:
-        if self._bad is None:
+    def _account(self, found: int) -> None:
+        """Hold what was found against ever closer looks at the file."""
+        if not self._repaired:
+            self.count_by_quotes()
+            if found == self.expected():
+                return
             self._repair()
-        raise UnreadableSource(
-            f"{self.name} has {self._exact} records, but {found} could be made out, so some would be lost",
-            hint="its quotes or line ends are too damaged to trust; save it again as plain CSV",
-        )
+            if found != self.expected() or self._bad:
+                raise Retry
+        if found != self.expected():
+            raise UnreadableSource(
+                f"{self.name} has {self.expected()} records, but {found} could be made out, so some would be lost",
+                hint="its quotes or line ends are too damaged to trust; save it again as plain CSV",
+            )
 
     def _repair(self) -> None:
+        """Read line by line; from now on `expected` is exact, and lines that lose others are marks."""
         target = csv_text.staged(self._job, ".txt")
-        self._bad = csv_repair.repair(self._text, self._dialect, target)
-        self._text = csv_text.with_path(self._text, target)
-        self._exact = None
+        self._bad, count = csv_repair.repair(self._text, self._dialect, target, single=len(self._names) == 1)
+        self._counted, self._repaired = _Count(count), True
+        self._text = csv_text.with_path(self._text, target, crlf=self._text.crlf)
         self._look()
-        raise Retry
 
     def normalise(self) -> bool:
         """Make every line end the same, as the engine stopped at a mixture; False if that was done before."""
@@ -170,7 +187,8 @@ class CsvReader:
             return False
         self._normalised = True
         target = csv_text.normalise(self._job, self._text.path, self.name)
-        self._text = csv_text.with_path(self._text, target)
+        self._text = csv_text.with_path(self._text, target, crlf=False)
+        self._counted = None
         self._look()
         return True
 
@@ -178,7 +196,7 @@ class CsvReader:
 
     def finish(self) -> None:
         """Rejected rows with their physical lines to the log, and what a user should know to the notes."""
-        for rows in self._rejects.rows(self._text.path, self.name, self._names, self._bad or {}):
+        for rows in self._rejects.rows(self._text.path, self.name, self._names, self._bad):
             self._job.rejects.add_many(rows)
         self._rejects.drop()
         for note in self._name_notes:

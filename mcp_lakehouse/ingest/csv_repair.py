@@ -32,10 +32,11 @@ def quick_count(text: TextFile, dialect: Dialect) -> int:
     return max(0, text.line_ends + (not text.ended) - dialect.skip - dialect.header)
 
 
-def exact_count(text: TextFile, dialect: Dialect, *, single: bool) -> int | None:
-    """Records after the header by the parity of quotes; `None` if a quote is left open.
+def count_by_quotes(text: TextFile, dialect: Dialect, *, single: bool) -> int | None:
+    """Records after the header if every quote has its partner; `None` if one has not.
 
-    Blank lines count only where the table has a `single` column.
+    Fast, but misled by quotes inside unquoted values. Blank lines count only where the table has a
+    `single` column.
     """
     quote, escape = dialect.quote.encode(), dialect.escape.encode()
     quoted, records, last = False, 0, b"\n"
@@ -64,16 +65,21 @@ def exact_count(text: TextFile, dialect: Dialect, *, single: bool) -> int | None
     return max(0, records - dialect.header)
 
 
-def repair(text: TextFile, dialect: Dialect, target: Path) -> Bad:
-    """Write a copy in which each line that cannot be read is a mark; the number of lines stays the same."""
+def repair(text: TextFile, dialect: Dialect, target: Path, *, single: bool) -> tuple[Bad, int]:
+    """Write a copy in which each line that cannot be read is a mark; the number of lines stays the same.
+
+    Returns the marked lines, and how many records there are after the header, marks included.
+    """
     bad: Bad = {}
+    records = 0
     quote = dialect.quote.encode()
-    mark = quote + b"x" + quote + b"y\n"
+    mark = quote + b"x" + quote + b"y" + (b"\r\n" if text.crlf else b"\n")
     with text.path.open("rb") as source, target.open("xb") as out:
         lines = _Lines(source)
         while (found := lines.next()) is not None:
             number, line, length = found
             reason = None
+            records += number > dialect.skip and (single or bool(line.rstrip(b"\r\n")))
             if length > MAX_LINE_BYTES:
                 reason = f"the line has {length:,} bytes; the limit is {MAX_LINE_BYTES:,}"
             elif quote in line and number > dialect.skip + 1:
@@ -86,8 +92,8 @@ def repair(text: TextFile, dialect: Dialect, target: Path) -> Bad:
                 if len(bad) < _KEPT_REASONS:
                     bad[number] = (reason, line[: 4 * MAX_TEXT_CHARS].decode("utf-8", "backslashreplace"))
                 line = mark
-            out.write(line.replace(b"\r\n", b"\n") if text.crlf else line)
-    return bad
+            out.write(line)
+    return bad, records - dialect.header
 
 
 class _Lines:

@@ -99,10 +99,10 @@ def normalise(job: Job, path: Path, name: str) -> Path:
     return target
 
 
-def with_path(text: TextFile, path: Path) -> TextFile:
-    """The same text in another file (a repaired copy with the same lines, all ending in LF)."""
+def with_path(text: TextFile, path: Path, *, crlf: bool) -> TextFile:
+    """The same text in another file: a copy with the same lines."""
     scan = _scan(path)
-    return replace(text, path=path, crlf=False, line_ends=scan.line_ends, ended=scan.ended, longest=scan.longest)
+    return replace(text, path=path, crlf=crlf, line_ends=scan.line_ends, ended=scan.ended, longest=scan.longest)
 
 
 def staged(job: Job, suffix: str) -> Path:

@@ -24,7 +24,11 @@ DATE_FORMATS = (
 )  # fmt: skip
 _CLOCKS = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
 TIMESTAMP_FORMATS = tuple(f"{day} {clock}" for day in DATE_FORMATS[:6] for clock in _CLOCKS)
-_DATED = re.compile(r"(?=.{8,30}$).*\d{4}.*")
+_DATED = re.compile(
+    r"(\d{1,2}([-/.])\d{1,2}\2\d{4}|\d{4}\.\d{1,2}\.\d{1,2}|"
+    r"\d{1,2}[- ][A-Za-z]{3,9}[- ]\d{4}|[A-Za-z]{3,9} \d{1,2}, \d{4})"
+    r"( \d{1,2}:\d{2}.*)?"
+)
 
 _ISO_DAY = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}"
 _ISO_TIME = _ISO_DAY + r"[T ]\d{1,2}:\d{2}(:\d{2}([.]\d{1,9})?)?( ?(Z|UTC|[+-]\d{2}(:?\d{2})?))?"

@@ -154,7 +154,7 @@ def _account(batch: list[Reader], rows: int, rejected: list[int]) -> None:
         counts = []
         for reader in batch:
             if exactly and isinstance(reader, CsvReader):
-                reader.count_exactly()
+                reader.count_by_quotes()
             counts.append(reader.expected())
         if None in counts or sum(count or 0 for count in counts) == rows + sum(rejected):
             return
