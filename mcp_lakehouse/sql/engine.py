@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _STREAM_ROWS = 16_384
 _KEPT_CHECKS = 256
 _KEPT_RESULTS = 16
+_KEPT_VERSIONS = 200
 _KEPT_HIDDEN = 1_000
 _HIDDEN = "hidden"
 _OUT_OF_SCOPE = "(name of a WITH query, used outside its scope)"
@@ -157,6 +158,7 @@ class Engine:
         if "error" in reply:
             raise from_wire(reply["error"], reply["message"], reply.get("hint"))
         versions: dict[str, int] = {}
+        self._forget_versions()
         for table, definition in zip(checked.tables, reply["tables"], strict=True):
             if definition is None:
                 self._hide(table)
@@ -190,6 +192,16 @@ class Engine:
         finally:
             self._connection.execute(f"DROP TABLE {gone}")
         self._held[place] = _HIDDEN
+
+    def _forget_versions(self) -> None:
+        """Drop the views of old versions when there are many: each time ever asked for has one."""
+        old = [place for place in self._held if "@" in place[1]]
+        if len(old) < _KEPT_VERSIONS:
+            return
+        for place in old:
+            self._connection.execute(f"DROP VIEW IF EXISTS {quote(place[0])}.{quote(place[1])}")
+            del self._held[place]
+            self._columns.pop(place, None)
 
     def _define(self, table: TableName, definition: Message) -> None:
         place = _place(table)
