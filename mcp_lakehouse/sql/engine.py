@@ -336,7 +336,7 @@ class Engine:
                 shown = ", ".join(f"{quote_if_needed(name)} {type_}" for name, type_ in columns[:_HINT_COLUMNS])
                 more = f", … {len(columns) - _HINT_COLUMNS} more" if len(columns) > _HINT_COLUMNS else ""
                 lines.append(f"{table.name}({shown}{more})")
-        return "columns: " + "; ".join(lines) if lines else None
+        return "columns: " + "; ".join(dict.fromkeys(lines)) if lines else None
 
     def _without_paths(self, text: str) -> str:
         for folder in sorted({*self._config["readable"], str(self._scratch)}, key=len, reverse=True):
