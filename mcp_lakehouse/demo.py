@@ -205,7 +205,7 @@ class _Talk:
         print(f"\n→ {tool}{_call_text(arguments)}")
         result = await self._client.call_tool(tool, arguments)
         text = "\n".join(block.text for block in result.content if block.type == "text")
-        lines = text.splitlines()
+        lines = (f"(error) {text}" if result.is_error else text).splitlines()
         for line in lines[:_LINES_SHOWN]:
             shown = printable(line)
             print(f"  {shown}" if len(shown) <= _COLUMNS_SHOWN else f"  {shown[:_COLUMNS_SHOWN]}…")

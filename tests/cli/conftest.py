@@ -33,8 +33,8 @@ class Cli:
 
     def variables(self) -> dict[str, str]:
         """The whole environment of the command."""
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR") if name in os.environ}
-        return kept | {"HOME": str(self.home), **self.environment}
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
+        return kept | {"HOME": str(self.home), "TMPDIR": str(self.home), **self.environment}
 
     def __call__(
         self, *arguments: str, expect: int = 0, text: str = "", environment: Mapping[str, str] | None = None

@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import time
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -133,43 +134,46 @@ def test_whoever_reads_may_stop_early(workers: Cli) -> None:
     assert "error" not in done.stderr
 
 
-def _loading(scratch: Path) -> bool:
-    return any(scratch.glob("*/load-*"))
+@contextmanager
+def started(cli: Cli, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [COMMAND, *arguments],
+        cwd=cli.folder,
+        env=cli.variables(),
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
 
 
-def test_an_interrupted_load_changes_nothing_and_says_so(cli: Cli) -> None:
-    (cli.folder / "n.csv").write_text("n\n" + "1\n" * 2_000_000, encoding="utf-8")
-    running = subprocess.Popen(
-        [COMMAND, "ingest", "n.csv"], cwd=cli.folder, env=cli.variables(), stderr=subprocess.PIPE, text=True
-    )
+def interrupted(running: subprocess.Popen[str], when: Callable[[], bool]) -> str:
+    """Interrupt it as the keyboard does once `when` holds; returns what it said."""
     deadline = time.monotonic() + SECONDS
-    while not _loading(cli.folder / "lakehouse" / "_cache" / "scratch"):
+    while not when():
         assert running.poll() is None
         assert time.monotonic() < deadline
     running.send_signal(signal.SIGINT)
     _, told = running.communicate(timeout=SECONDS)
-
     assert running.returncode == 130
-    assert "hint: nothing was changed" in told
     assert "Traceback" not in told
+    return told
+
+
+def test_an_interrupted_load_changes_nothing_and_says_so(cli: Cli) -> None:
+    (cli.folder / "n.csv").write_text("n\n" + "1\n" * 2_000_000, encoding="utf-8")
+    scratch = cli.folder / "lakehouse" / "_cache" / "scratch"
+    with started(cli, "ingest", "n.csv") as running:
+        told = interrupted(running, lambda: any(scratch.glob("*/load-*")))
+    assert "hint: nothing was changed" in told
     assert cli.json("datasets")["datasets"] == []
 
 
 def test_waiting_for_standard_input_can_be_interrupted(cli: Cli) -> None:
-    running = subprocess.Popen(
-        [COMMAND, "ingest", "-", "--name", "x.csv"],
-        cwd=cli.folder,
-        env=cli.variables() | {"TMPDIR": str(cli.home)},
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + SECONDS
-    while not any(cli.home.glob("mcp-lakehouse-*/x.csv")):
-        assert time.monotonic() < deadline
-    running.send_signal(signal.SIGINT)
-    _, told = running.communicate(timeout=SECONDS)
-
-    assert running.returncode == 130
+    with started(cli, "ingest", "-", "--name", "x.csv") as running:
+        told = interrupted(running, lambda: any(cli.home.glob("mcp-lakehouse-*/x.csv")))
     assert "error: interrupted" in told
     assert not any(cli.home.iterdir())
