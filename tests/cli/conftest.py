@@ -82,3 +82,18 @@ def workers(cli: Cli, prepared: Path) -> Cli:
     """The command in a folder whose lake holds the dataset `workers`, to be changed as one likes."""
     shutil.copytree(prepared, cli.folder, dirs_exist_ok=True)
     return cli
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What one run of the demo printed, and the lake it left."""
+
+    text: str
+    lake: Path
+
+
+@pytest.fixture(scope="session")
+def shown_demo(tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    """The demo as the README shows it, run once."""
+    folder = tmp_path_factory.mktemp("demo")
+    return Shown(Cli(folder, folder)("demo", "--lake", "my lake").stdout, folder / "my lake")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import shlex
 import shutil
 import subprocess
@@ -12,33 +11,31 @@ from pathlib import Path
 
 import pytest
 
-from cli.conftest import SECONDS, Cli
+from cli.conftest import SECONDS, Cli, Shown
+from mcp_lakehouse.commands.sample import make_sample
 from mcp_lakehouse.demo import demo
 from mcp_lakehouse.errors import LakehouseError
 
 
-def test_the_demo_shows_a_whole_session_and_leaves_a_lake_to_try(cli: Cli) -> None:
-    done = cli("demo", "--rows", "300", "--lake", "my lake")
-
+def test_the_demo_shows_a_whole_session_and_leaves_a_lake_to_try(shown_demo: Shown) -> None:
     for shown in ("3 rejected", "unchanged", "AT (VERSION => 0)", "result('lakehouse://", "hint: ", "v1: "):
-        assert shown in done.stdout
-    assert "All answers were as expected" in done.stdout
+        assert shown in shown_demo.text
+    assert "All answers were as expected" in shown_demo.text
     # What it tells people to try works, and the configuration can be pasted.
-    tries = [line for line in done.stdout.splitlines() if line.startswith("  /")]
+    tries = [line for line in shown_demo.text.splitlines() if line.startswith("  /")]
     assert len(tries) == 3
     for line in tries:
-        subprocess.run(shlex.split(line), cwd=cli.home, env=cli.variables(), check=True, timeout=SECONDS)
-    entry = json.loads("{" + done.stdout.rpartition("\n{")[2])["mcpServers"]["lakehouse"]
-    assert entry["args"][:3] == ["serve", "--lake", str(cli.folder / "my lake")]
+        subprocess.run(shlex.split(line), cwd=shown_demo.lake.parent, check=True, timeout=SECONDS, capture_output=True)
+    entry = json.loads("{" + shown_demo.text.rpartition("\n{")[2])["mcpServers"]["lakehouse"]
+    assert entry["args"][:3] == ["serve", "--lake", str(shown_demo.lake)]
 
 
-def test_the_sample_is_the_same_every_time(cli: Cli) -> None:
-    def said(lake: str) -> str:
-        # Timings and handles differ, nothing else does.
-        text = cli("demo", "--rows", "300", "--lake", lake).stdout.split("\n── 1.")[1].split("\nAll answers")[0]
-        return re.sub(r"[\d.]+ ms|[0-9a-f]{16,32}", "", text)
-
-    assert said("a") == said("b")
+def test_the_sample_is_the_same_every_time(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        make_sample(tmp_path / name, 300)
+    contents = [{path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("a", "b")]
+    assert len(contents[0]) == 4
+    assert contents[0] == contents[1]
 
 
 def test_a_folder_with_something_in_it_is_left_alone(workers: Cli) -> None:

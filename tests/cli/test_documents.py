@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.conftest import COMMAND, SECONDS, Cli
+from cli.conftest import COMMAND, SECONDS, Cli, Shown
 from docs import generate
 
 ROOT = Path(__file__).parents[2]
@@ -70,9 +70,9 @@ def test_the_make_targets_named_are_there() -> None:
     assert {"demo", "test"} <= named <= targets
 
 
-def test_the_demo_prints_what_the_readme_says(cli: Cli) -> None:
+def test_the_demo_prints_what_the_readme_says(shown_demo: Shown) -> None:
     shown = next(snippet for snippet in snippets(ROOT / "README.md") if snippet.language == "text")
-    real = CHANGING.sub(r"lakehouse://\1/…", cli("demo").stdout).splitlines()
+    real = CHANGING.sub(r"lakehouse://\1/…", shown_demo.text).splitlines()
     for line in shown.text.splitlines():
         assert line == "…" or line in real, line
 

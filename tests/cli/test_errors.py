@@ -117,9 +117,8 @@ def test_a_read_only_lake_refuses_changes(workers: Cli) -> None:
 
 
 def test_whoever_reads_may_stop_early(workers: Cli) -> None:
-    script = (
-        f'"{COMMAND}" sql "SELECT range AS n FROM range(100000)" --max-rows 20000 | head -n 3; exit ${{PIPESTATUS[0]}}'
-    )
+    statement = "SELECT repeat('x', 200) FROM range(1000)"
+    script = f'"{COMMAND}" sql "{statement}" --max-rows 1000 | head -n 3; exit ${{PIPESTATUS[0]}}'
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=workers.folder,
