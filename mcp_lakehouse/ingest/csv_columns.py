@@ -22,6 +22,7 @@ from mcp_lakehouse.ingest.types import UNKNOWN, UTC_TIMESTAMP
 
 DRIFT = "a value does not fit what the first rows showed"
 _INTEGERS = ("INTEGER", "BIGINT", HUGE)
+_MARKERS = ", ".join(literal(each) for each in MARKERS)
 _NOTED_COLUMNS = 5
 _DATED_COLUMNS = 50
 
@@ -52,10 +53,6 @@ class CsvColumns:
     def named(self, name: str) -> Column:
         """A column by its name in any case."""
         return next(column for column in self.all if column.name.casefold() == name.casefold())
-
-    def markers(self) -> tuple[str, ...]:
-        """The texts that are read as null, if any typed column has some of them."""
-        return MARKERS if any(column.decision.markers for column in self.all) else ()
 
     # Deciding ---------------------------------------------------------------------------------
 
@@ -128,39 +125,38 @@ class CsvColumns:
     def read(self, place: int, wanted: str) -> tuple[str, str]:
         """The type the engine reads a column as, and the expression that makes it `wanted`.
 
-        Casts that would change a value without an error are checked, unless all values are known.
+        Casts that would change a value without an error are checked, unless all values are known; so
+        are those beside marks for null (the engine knows such marks for a whole file only).
         """
         column, alias = self.all[place], f"c{place}"
         if wanted == "VARCHAR":
-            # With marks for null in force, texts are read as they are, empty ones too.
-            return "VARCHAR", f"nullif({alias}, '')" if self.markers() else alias
+            return "VARCHAR", alias
+        marked = column.decision.markers
         if column.format is not None:
-            return ("DATE" if column.format in DATE_FORMATS else "TIMESTAMP"), alias
-        cast = f"TRY_CAST({alias} AS {wanted})"
-        if column.complete or wanted not in (*_INTEGERS, "DATE"):
-            return wanted, alias
-        if wanted == "DATE":
-            fits = f"length({alias}) <= 10 AND {cast} IS NOT NULL"
+            if not marked and column.format in DATE_FORMATS:
+                return "DATE", alias
+            if not marked:
+                # Not a cast: the engine would move that into its reader, which then ignores the notation.
+                return "TIMESTAMP", f"{alias} AT TIME ZONE 'UTC'"
+            cast = f"try_strptime({alias}, {literal(column.format)})"
         else:
+            cast = f"TRY_CAST({alias} AS {wanted})"
+        fits = f"{cast} IS NOT NULL"
+        if not column.complete and wanted == "DATE" and column.format is None:
+            fits = f"length({alias}) <= 10 AND {fits}"
+        elif not column.complete and wanted in _INTEGERS:
             plain = f"regexp_full_match({alias}, '\\s*[+-]?(0|[1-9]\\d*)\\s*')"
-            fits = f"{cast}::VARCHAR = {alias} OR ({plain} AND {cast} IS NOT NULL)"
-        return "VARCHAR", f"CASE WHEN {fits} THEN {cast} WHEN {alias} IS NOT NULL THEN error({literal(DRIFT)}) END"
+            fits = f"{cast}::VARCHAR = {alias} OR ({plain} AND {fits})"
+        elif not marked:
+            return wanted, alias
+        null = f"{alias} IS NOT NULL" + (f" AND {alias} NOT IN ({_MARKERS})" if marked else "")
+        return "VARCHAR", f"CASE WHEN {fits} THEN {cast} WHEN {null} THEN error({literal(DRIFT)}) END"
 
-    def options(self, texts: Sequence[int], special: str) -> list[str]:
-        """Options of `read_csv` that follow from the columns; `texts` are those read as plain text.
-
-        A mark for null may hold none of the `special` characters (delimiter, quote, escape).
-        """
-        options = []
-        if self.markers():
-            markers = [each for each in self.markers() if not set(each) & set(special)]
-            options.append("nullstr=[" + ", ".join(literal(each) for each in ("", *markers)) + "]")
-            if texts:
-                options.append("force_not_null=[" + ", ".join(f"'c{place}'" for place in texts) + "]")
+    def options(self) -> list[str]:
+        """Options of `read_csv` that follow from the columns."""
         formats = {column.format for column in self.all if column.format is not None}
-        options += [f"dateformat={literal(each)}" for each in formats if each in DATE_FORMATS]
-        options += [f"timestampformat={literal(each)}" for each in formats if each in TIMESTAMP_FORMATS]
-        return options
+        days = [f"dateformat={literal(each)}" for each in formats if each in DATE_FORMATS]
+        return days + [f"timestampformat={literal(each)}" for each in formats if each in TIMESTAMP_FORMATS]
 
     # Telling ----------------------------------------------------------------------------------
 

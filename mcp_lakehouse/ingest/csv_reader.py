@@ -94,10 +94,8 @@ class CsvReader:
             kind, expression = self._columns.read(place, kinds[column.name.casefold()])
             types.append(kind)
             expressions[column.name.casefold()] = expression
-        texts = [place for place, each in enumerate(self._columns.all) if kinds[each.name.casefold()] == "VARCHAR"]
         self._rejects.drop()
-        special = self._dialect.delimiter + self._dialect.quote + self._dialect.escape
-        source = self._source(types, [*self._columns.options(texts, special), *self._rejects.options()])
+        source = self._source(types, [*self._columns.options(), *self._rejects.options()])
         return select(wanted, expressions, source)
 
     def _texts(self) -> str:

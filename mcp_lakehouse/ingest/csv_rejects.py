@@ -54,7 +54,9 @@ class RejectTables:
 
     def rows(self, path: Path, name: str, columns: Sequence[str], bad: Bad) -> Iterator[list[Row]]:
         """Source, line, column, reason and text of each rejected row; those in `bad` were known before."""
-        first = ", ".join(f"arg_min({each}, byte_position)" for each in ("error_type", "column_name", "error_message"))
+        first = ", ".join(
+            f"arg_min({each}, coalesce(column_idx, 0))" for each in ("error_type", "column_name", "error_message")
+        )
         found = self._job.connection.execute(
             f"SELECT line_byte_position, {first}, any_value(csv_line) FROM {self._errors} "
             "GROUP BY line_byte_position ORDER BY line_byte_position"
@@ -70,7 +72,7 @@ class RejectTables:
                     # The engine shows bytes that are not UTF-8 as question marks.
                     text = _raw(path, position, text)
                 column = columns[int(alias[1:])] if alias and error == "CAST" else None
-                rows.append((name, line, column, _reason(error, message, len(columns)), text.strip("\r\n")))
+                rows.append((name, line, column, _reason(error, message or "", len(columns)), text.strip("\r\n")))
             yield rows
 
 

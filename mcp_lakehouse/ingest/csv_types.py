@@ -84,7 +84,8 @@ def decide(kinds: Mapping[str, int]) -> Decision:
     """The type for a column with so many non-null values of each kind.
 
     The type with the fewest misfits wins, the narrower one on a tie; it is taken if at most 1 %
-    (and fewer than 1,000) of the values do not fit, else the column stays text.
+    (and fewer than 1,000) of the values do not fit, else the column stays text. Beside marks for
+    null every value must fit.
     """
     total = sum(count for kind, count in kinds.items() if kind != "na")
     if not total:
@@ -101,10 +102,12 @@ def decide(kinds: Mapping[str, int]) -> Decision:
         if best is None or total - good < best[0]:
             best = (total - good, name)
     if best is None:
-        return Decision("VARCHAR")
+        numbers = sum(kinds.get(kind, 0) for kind in ("int", "long", "huge", "number"))
+        return Decision("VARCHAR", total - numbers, typed="BIGINT" if numbers > total / 2 else None)
     bad, name = best
-    if bad <= total * TOLERATED_SHARE and bad < TOLERATED_ROWS:
-        return Decision(name, bad, markers=bool(kinds.get("na")))
+    marked = bool(kinds.get("na"))
+    if not bad or (not marked and bad <= total * TOLERATED_SHARE and bad < TOLERATED_ROWS):
+        return Decision(name, bad, markers=marked)
     return Decision("VARCHAR", bad, typed=name if bad < total / 2 else None)
 
 

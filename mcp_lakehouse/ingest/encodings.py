@@ -84,7 +84,9 @@ def guess(sample: bytes) -> str:
         return _WESTERN
     from charset_normalizer import from_bytes
 
-    found = [match for match in from_bytes(sample, cp_isolation=list(_OTHER_SCRIPTS)) if match.encoding != "ascii"]
+    # Short and repetitive texts look chaotic in any encoding, so the threshold is wide; the least chaos wins.
+    matches = from_bytes(sample, cp_isolation=list(_OTHER_SCRIPTS), threshold=0.6)
+    found = [match for match in matches if match.encoding in _OTHER_SCRIPTS]
     if not found:
         return _WESTERN
     least = min(match.chaos for match in found)
