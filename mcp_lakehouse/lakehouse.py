@@ -194,8 +194,10 @@ class Lakehouse:
         Raises `StatementRefused`, `StatementFailed`, `NotFound`, `LimitExceeded`, `Cancelled`.
         """
         with self._recording("sql", None):
-            result, _ = self._runner.run(statement, params, max_rows=max_rows, detailed=detailed, cancel=cancel)
             content = self.settings.flag("trace_content")
+            # Set before, so that the span of a statement that fails says what it was.
+            trace.annotate(**trace.statement_attributes(statement, [], content=content))
+            result, _ = self._runner.run(statement, params, max_rows=max_rows, detailed=detailed, cancel=cancel)
             trace.annotate(
                 **trace.statement_attributes(statement, sorted(result.datasets or {}), content=content),
                 rows=result.row_count,
@@ -420,10 +422,11 @@ class Lakehouse:
         with trace.span(f"lake.{operation}", dataset=dataset):
             try:
                 yield
-            except LakehouseError as error:
+            except Cancelled:
                 # A caller who changes their mind is no failure of the lake.
-                if not isinstance(error, Cancelled):
-                    self._journal.error(error, operation=operation, dataset=dataset, who=_user())
+                raise
+            except Exception as error:
+                self._journal.error(error, operation=operation, dataset=dataset, who=_user())
                 raise
 
     def _info(self, operation: str, who: str | None) -> dict[str, str]:

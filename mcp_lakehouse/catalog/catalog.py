@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mcp_lakehouse.errors import InvalidInput, NotFound, UnsupportedLake
-from mcp_lakehouse.ingest.names import as_kept, is_name
+from mcp_lakehouse.names import as_kept, is_name
 from mcp_lakehouse.records import DatasetSummary, LineageEntry
 from mcp_lakehouse.store import Bucket
 from mcp_lakehouse.table import Commit, Snapshot, Table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mcp_lakehouse.ingest.engine import Job, literal, reading
-from mcp_lakehouse.ingest.names import check_column_count, column_names
+from mcp_lakehouse.names import check_column_count, column_names
 from mcp_lakehouse.ingest.reader import select
 from mcp_lakehouse.ingest.types import quoted, stored
 from mcp_lakehouse.ingest.writing import Columns

@@ -12,7 +12,7 @@ from mcp_lakehouse.errors import NotFound, UnreadableSource
 from mcp_lakehouse.ingest.columnar import QueryReader
 from mcp_lakehouse.ingest.csv_types import MARKERS
 from mcp_lakehouse.ingest.engine import Job, reading
-from mcp_lakehouse.ingest.names import check_column_count, column_names
+from mcp_lakehouse.names import check_column_count, column_names
 from mcp_lakehouse.ingest.types import UTC_TIMESTAMP, quoted
 
 if TYPE_CHECKING:

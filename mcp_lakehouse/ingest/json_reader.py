@@ -15,7 +15,7 @@ from typing import NoReturn
 from mcp_lakehouse.errors import UnreadableSource
 from mcp_lakehouse.ingest import csv_text
 from mcp_lakehouse.ingest.engine import Job, literal, reading
-from mcp_lakehouse.ingest.names import check_column_count, column_names
+from mcp_lakehouse.names import check_column_count, column_names
 from mcp_lakehouse.ingest.reader import select
 from mcp_lakehouse.ingest.rejects import MAX_TEXT_CHARS
 from mcp_lakehouse.ingest.types import UNKNOWN, UTC_TIMESTAMP, quoted, stored

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-import secrets
-import shutil
 import struct
+import uuid
 from pathlib import Path
 from typing import TypeAlias
 
 from mcp_lakehouse.ingest.engine import Job, literal
+from mcp_lakehouse.ingest.types import quoted
 from mcp_lakehouse.worker.channel import Message
 
 Columns: TypeAlias = list[tuple[str, str]]
 
 # zstd at its fastest level: about a third smaller than the engine's default (snappy) at the same speed.
 _OPTIONS = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, RETURN_STATS"
-_ANY_SIZE = 1 << 50
 _INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT"})
 
 
@@ -26,24 +25,40 @@ def write(job: Job, query: str, columns: Columns, *, split: bool = True) -> list
     Returns `{"path", "bytes", "rows", "statistics": {column: {"min", "max", "nulls"}}}` for each
     file that holds rows. Bounds are given for integers, floats without NaN, and dates only.
     """
-    folder = job.staging / f"write-{secrets.token_hex(8)}"
-    # Each worker thread rounds its files up to whole row groups, so the split is approximate.
-    limit = job.file_bytes if split else _ANY_SIZE
-    options = (
-        f"{_OPTIONS}, ROW_GROUP_SIZE {job.row_group_rows}, FILE_SIZE_BYTES {limit}, FILENAME_PATTERN 'part-{{uuid}}'"
-    )
+    whole = _write_one(job, query, columns)
+    if whole is None:
+        return []
+    parts = round(whole["bytes"] / job.file_bytes) if split else 1
+    return [whole] if parts < 2 else _split(job, whole, columns, parts)
+
+
+def _write_one(job: Job, query: str, columns: Columns) -> Message | None:
+    path = job.staging / f"part-{uuid.uuid4()}.parquet"
+    options = f"{_OPTIONS}, ROW_GROUP_SIZE {job.row_group_rows}"
     try:
-        written = job.rows(f"COPY ({query}) TO {literal(str(folder))} ({options})")
-        files = []
-        for path, rows, size, _, statistics, *_ in written:
-            source = Path(str(path))
-            if rows:
-                target = job.staging / source.name
-                source.rename(target)
-                files.append(_entry(target, int(str(size)), int(str(rows)), statistics, columns))
-        return files
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        ((_, rows, size, _, statistics, *_),) = job.rows(f"COPY ({query}) TO {literal(str(path))} ({options})")
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    if not rows:
+        path.unlink()
+        return None
+    return _entry(path, int(str(size)), int(str(rows)), statistics, columns)
+
+
+def _split(job: Job, whole: Message, columns: Columns, parts: int) -> list[Message]:
+    """Cut one file into several. The engine can do so while it writes, but then loses the order of rows."""
+    groups = math.ceil(whole["rows"] / job.row_group_rows / parts)
+    rows = max(1, groups) * job.row_group_rows
+    names = ", ".join(quoted(name) for name, _ in columns)
+    source = f"read_parquet({literal(whole['path'])}, file_row_number=true, hive_partitioning=false)"
+    files = []
+    for start in range(0, whole["rows"], rows):
+        within = f"file_row_number >= {start} AND file_row_number < {start + rows}"
+        part = _write_one(job, f"SELECT {names} FROM {source} WHERE {within}", columns)
+        files += [part] if part is not None else []
+    discard([whole])
+    return files
 
 
 def discard(files: list[Message]) -> None:
