@@ -55,17 +55,24 @@ class Calls:
 
 
 def progress_to(ctx: Ctx, token: CancelToken) -> Callable[[float, float, str], None]:
-    """A progress callback for the working thread that reports to the client, a few times a second."""
-    last = 0.0
+    """A progress callback for the working thread that reports to the client, a few times a second.
+
+    The protocol wants a number that only grows; a load starts again from zero with each of its phases,
+    so each begins where the one before it came to.
+    """
+    last, told, begun, before = 0.0, 0.0, 0.0, 0.0
 
     def report(done: float, total: float, message: str) -> None:
-        nonlocal last
+        nonlocal last, told, begun, before
+        if done < before:
+            begun = told
+        before = done
         now = time.monotonic()
-        if now - last < _PROGRESS_SECONDS or token.cancelled:
+        if now - last < _PROGRESS_SECONDS or token.cancelled or begun + done <= told:
             return
-        last = now
+        last, told = now, begun + done
         try:
-            anyio.from_thread.run(ctx.report_progress, done, total or None, message)
+            anyio.from_thread.run(ctx.report_progress, told, begun + total if total else None, message)
         except RuntimeError as error:
             # The event loop is gone: the client hung up while the thread worked.
             raise Cancelled("the client is gone", hint="nothing was changed") from error

@@ -78,7 +78,9 @@ def _(record: DatasetDescription) -> str:
     if record.key:
         lines.append(f"key: {', '.join(record.key)}")
     for column in record.columns:
-        facts = [f"{column.nulls:,} nulls"] if column.nulls else []
+        facts = [] if column.nullable else ["not null"]
+        if column.nulls:
+            facts.append(f"{column.nulls:,} nulls")
         if column.distinct is not None:
             facts.append(f"~{column.distinct:,} distinct")
         if column.min is not None:

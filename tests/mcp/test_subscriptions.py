@@ -1,0 +1,96 @@
+"""Who subscribed hears of each change, in the way of its era."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client
+from mcp.client.subscriptions import ResourcesListChanged, ResourceUpdated
+from mcp_types import ResourceUpdatedNotification
+
+from tests.mcp.calling import Served, call
+
+# Clients of earlier revisions subscribe in a way that the newest has removed.
+pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore::mcp.MCPDeprecationWarning")]
+
+SECONDS = 10
+PEOPLE, SAMPLE, LIST = "lakehouse://datasets/people", "lakehouse://datasets/people/sample", "lakehouse://datasets"
+Change = Callable[[Client], Awaitable[Any]]
+MORE = {"text": "id,name,city,born\n7,Alan,Wilmslow,1912-06-23\n", "name": "more.csv"}
+
+
+async def load(client: Client) -> None:
+    await call(client, "ingest", source=MORE, dataset="people")
+
+
+async def drop(client: Client) -> None:
+    await call(client, "drop_dataset", dataset="people", confirm="people")
+
+
+async def restore(client: Client) -> None:
+    await call(client, "drop_dataset", dataset="people", confirm="people")
+    await call(client, "restore_dataset", dataset="people")
+
+
+@pytest.mark.parametrize("change", [load, drop, restore])
+@pytest.mark.parametrize("uri", [PEOPLE, SAMPLE, LIST])
+async def test_a_modern_subscriber_hears_of_a_change(own: Served, change: Change, uri: str) -> None:
+    async with Client(own.server) as client, client.listen(resource_subscriptions=[uri]) as events:
+        await change(client)
+        with anyio.fail_after(SECONDS):
+            assert await anext(aiter(events)) == ResourceUpdated(uri=uri)
+
+
+async def test_a_modern_subscriber_hears_that_the_list_changed(own: Served) -> None:
+    async with Client(own.server) as client, client.listen(resources_list_changed=True) as events:
+        await load(client)
+        with anyio.fail_after(SECONDS):
+            assert await anext(aiter(events)) == ResourcesListChanged()
+
+
+@pytest.mark.parametrize("change", [load, drop, restore])
+@pytest.mark.parametrize("uri", [PEOPLE, SAMPLE, LIST])
+async def test_an_earlier_subscriber_hears_of_a_change(own: Served, change: Change, uri: str) -> None:
+    heard: list[str] = []
+    told = anyio.Event()
+
+    async def listen(message: Any) -> None:
+        if isinstance(message, ResourceUpdatedNotification):
+            heard.append(str(message.params.uri))
+            told.set()
+
+    async with Client(own.server, mode="legacy", message_handler=listen) as client:
+        await client.subscribe_resource(uri)
+        await change(client)
+        with anyio.fail_after(SECONDS):
+            await told.wait()
+        assert set(heard) == {uri}
+        await client.unsubscribe_resource(uri)
+        heard.clear()
+        await call(client, "ingest", source={"text": "a\n1\n", "name": "other.csv"})
+        await client.send_ping()
+        assert heard == []
+
+
+async def test_nobody_is_told_of_what_did_not_change(own: Served) -> None:
+    async with Client(own.server) as client, client.listen(resource_subscriptions=[PEOPLE]) as events:
+        await call(client, "ingest", source=str(own.files / "people.csv"))
+        await client.call_tool("ingest", {"source": "/etc/passwd", "dataset": "people"})
+        await load(client)
+        following = aiter(events)
+        with anyio.fail_after(SECONDS):
+            await anext(following)
+        with anyio.move_on_after(0.2) as waited:
+            await anext(following)
+        assert waited.cancelled_caught
+
+
+async def test_a_subscriber_that_left_holds_up_nobody(own: Served) -> None:
+    async with Client(own.server, mode="legacy") as left:
+        await left.subscribe_resource(LIST)
+    async with Client(own.server, mode="legacy") as client:
+        with anyio.fail_after(SECONDS):
+            await load(client)
