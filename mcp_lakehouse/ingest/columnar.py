@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from mcp_lakehouse.ingest.engine import Job, literal, reading
-from mcp_lakehouse.names import check_column_count, column_names
 from mcp_lakehouse.ingest.reader import select
 from mcp_lakehouse.ingest.types import quoted, stored
 from mcp_lakehouse.ingest.writing import Columns
+from mcp_lakehouse.names import check_column_count, column_names
 
 # Files begin with it, streams do not.
 _ARROW_MAGIC = b"ARROW1"

@@ -17,9 +17,9 @@ from mcp_lakehouse.ingest.csv_dialect import detect
 from mcp_lakehouse.ingest.csv_rejects import RejectTables
 from mcp_lakehouse.ingest.csv_types import HUGE
 from mcp_lakehouse.ingest.engine import Job, literal
-from mcp_lakehouse.names import check_column_count, column_names
 from mcp_lakehouse.ingest.reader import Retry, select
 from mcp_lakehouse.ingest.writing import Columns
+from mcp_lakehouse.names import check_column_count, column_names
 
 _SAMPLED_ROWS = 8_192
 _SAMPLED_CELLS = 2_000_000

@@ -12,8 +12,8 @@ from mcp_lakehouse.errors import NotFound, UnreadableSource
 from mcp_lakehouse.ingest.columnar import QueryReader
 from mcp_lakehouse.ingest.csv_types import MARKERS
 from mcp_lakehouse.ingest.engine import Job, reading
-from mcp_lakehouse.names import check_column_count, column_names
 from mcp_lakehouse.ingest.types import UTC_TIMESTAMP, quoted
+from mcp_lakehouse.names import check_column_count, column_names
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook

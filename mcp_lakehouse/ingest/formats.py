@@ -127,8 +127,8 @@ def foreign(head: bytes) -> str | None:
     for magic, what in _FOREIGN:
         if head.startswith(magic):
             return what
-    # A stray zero byte is bad text, many are no text.
-    return "binary data" if head.count(0) > len(head) / 100 else None
+    # A stray control character is bad text, many are no text.
+    return "binary data" if len(_CONTROLS.findall(head)) > len(head) / 100 else None
 
 
 def text_format(head: bytes) -> str:

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import NoReturn
 
 from mcp_lakehouse.errors import UnreadableSource
-from mcp_lakehouse.ingest import csv_text
+from mcp_lakehouse.ingest import csv_text, formats
 from mcp_lakehouse.ingest.engine import Job, literal, reading
-from mcp_lakehouse.names import check_column_count, column_names
 from mcp_lakehouse.ingest.reader import select
 from mcp_lakehouse.ingest.rejects import MAX_TEXT_CHARS
 from mcp_lakehouse.ingest.types import UNKNOWN, UTC_TIMESTAMP, quoted, stored
 from mcp_lakehouse.ingest.writing import Columns
 from mcp_lakehouse.limits import MIB
+from mcp_lakehouse.names import check_column_count, column_names
 from mcp_lakehouse.table.types import List, Map, Scalar, SqlType, Struct, parse_type
 
 _OBJECT_BYTES = 16 * MIB
@@ -31,7 +31,7 @@ _NUMBERED = re.compile(r"(.+)_\d+")
 class JsonReader:
     """One JSON file: an array of objects, one object, or one object on each line (`lines`)."""
 
-    def __init__(self, job: Job, path: Path, name: str, number: int, *, lines: bool) -> None:
+    def __init__(self, job: Job, path: Path, name: str, *, lines: bool) -> None:
         self._job = job
         self.name = name
         self.bytes = path.stat().st_size
@@ -40,7 +40,9 @@ class JsonReader:
         self._notes: list[str] = []
         self._path = csv_text.prepare(job, path, name).path
         self._format = "newline_delimited" if lines else "auto"
-        del number
+        # Features as rows, their geometry as well-known text; under any other name the document stays as it is.
+        self._features = formats.suffix_of(name) == ".geojson" and b'"FeatureCollection"' in _head(self._path)
+        _check_whole(self._path, name)
         try:
             self._describe()
         except UnreadableSource as error:
@@ -70,7 +72,7 @@ class JsonReader:
         self._raw = [name for name, _ in found]
         names, self._notes = column_names(self._raw)
         # Keys that differ only in case get numbers from the engine, which it does not accept back.
-        self._renamed = any(_is_numbered(name, self._raw) for name in self._raw)
+        self._renamed = self._features or any(_is_numbered(name, self._raw) for name in self._raw)
         kinds = [(name, self._settled(name, kind)) for name, kind in found]
         self._types = dict(kinds)
         self._columns = [(name, stored(kind)) for name, (_, kind) in zip(names, kinds, strict=True)]
@@ -126,6 +128,7 @@ class JsonReader:
             f"maximum_object_size={min(size, 4 * 1024 * MIB - 1)}",
             "hive_partitioning=false",
             "compression='none'",
+            f"geojson={str(self._features).lower()}",
             *options,
         ]
         return f"read_json({', '.join(parts)})"
@@ -171,6 +174,20 @@ class JsonReader:
     def _fail(self, error: UnreadableSource) -> NoReturn:
         self._rejected, self._more_rejected = [], 0
         raise error
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as source:
+        return source.read(formats.HEAD_BYTES)
+
+
+def _check_whole(path: Path, name: str) -> None:
+    """Raise for a list that was cut off behind a comma: the engine would take what is there for all of it."""
+    with path.open("rb") as source:
+        start = source.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+        source.seek(max(0, path.stat().st_size - 64))
+        if start == b"[" and source.read().rstrip()[-1:] not in (b"]", b"}"):
+            raise UnreadableSource(f"{name} is cut off: its list is never closed", hint="fetch or export it again")
 
 
 def _fault(line: bytes) -> str | None:

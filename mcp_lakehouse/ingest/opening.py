@@ -35,7 +35,7 @@ def _open(job: Job, path: Path, name: str, file: Message, number: int) -> Reader
         case "json" | "ndjson":
             from mcp_lakehouse.ingest.json_reader import JsonReader
 
-            return JsonReader(job, path, name, number, lines=file["format"] == "ndjson")
+            return JsonReader(job, path, name, lines=file["format"] == "ndjson")
         case "excel":
             from mcp_lakehouse.ingest.excel import excel_reader
 

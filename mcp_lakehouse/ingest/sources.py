@@ -18,8 +18,8 @@ from mcp_lakehouse.errors import InvalidInput, LimitExceeded
 from mcp_lakehouse.ingest import formats, walk
 from mcp_lakehouse.ingest.files import SourceFile, open_regular, source_file
 from mcp_lakehouse.ingest.finding import Finder, local_path
-from mcp_lakehouse.names import as_name, check_name, stem
 from mcp_lakehouse.limits import MIB, IngestLimits
+from mcp_lakehouse.names import as_name, check_name, stem
 
 __all__ = [
     "InlineText",

@@ -8,11 +8,11 @@ from mcp_lakehouse.errors import InvalidInput, SchemaMismatch, UnreadableSource
 from mcp_lakehouse.ingest.csv_columns import DRIFT
 from mcp_lakehouse.ingest.csv_reader import CsvReader
 from mcp_lakehouse.ingest.engine import Job, reading
-from mcp_lakehouse.names import check_column_count
 from mcp_lakehouse.ingest.reader import Reader, Retry
 from mcp_lakehouse.ingest.types import UNKNOWN, merge_columns, stored_final, widen
 from mcp_lakehouse.ingest.writing import Columns, discard, write
 from mcp_lakehouse.limits import MIB
+from mcp_lakehouse.names import check_column_count
 from mcp_lakehouse.worker.channel import Message
 
 _ROUNDS = 12

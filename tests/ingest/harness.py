@@ -29,7 +29,7 @@ class Loaded:
 
     @property
     def types(self) -> dict[str, str]:
-        return {name: kind for name, kind in self.answer["columns"]}
+        return dict(self.answer["columns"])
 
     @property
     def notes(self) -> str:
@@ -204,7 +204,11 @@ def pdf(pages: Sequence[str], *, password: str | None = None) -> bytes:
         padded = (password.encode() + padding)[:32]
         owner = _rc4(hashlib.md5(padded).digest()[:5], padded)
         key = hashlib.md5(padded + owner + (0xFFFFFFFC).to_bytes(4, "little") + identity).digest()[:5]
-        trailer = b"/Encrypt %d 0 R/ID[<%s><%s>]" % (4 + 2 * len(pages), identity.hex().encode(), identity.hex().encode())
+        trailer = b"/Encrypt %d 0 R/ID[<%s><%s>]" % (
+            4 + 2 * len(pages),
+            identity.hex().encode(),
+            identity.hex().encode(),
+        )
         user = _rc4(key, padding)
         guard = b"<</Filter/Standard/V 1/R 2/P -4/O<%s>/U<%s>>>" % (owner.hex().encode(), user.hex().encode())
     for n, text in enumerate(pages):

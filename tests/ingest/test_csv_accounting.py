@@ -8,13 +8,33 @@ import random
 from pathlib import Path
 
 import pytest
-from ingest.harness import Loading
 
+from ingest.harness import Loading
 from mcp_lakehouse.ingest.csv_dialect import Dialect
 from mcp_lakehouse.ingest.csv_repair import count_by_quotes, quick_count, repair
 from mcp_lakehouse.ingest.csv_text import MAX_LINE_BYTES, TextFile
 
-PIECES = ["a", "bc", "déf", "日本", "x y", '"', '""', ",", ";", "\n", "\r\n", "\t", "'", "1", "2.5", "007", "NA", "", "\\"]
+PIECES = [
+    "a",
+    "bc",
+    "déf",
+    "日本",
+    "x y",
+    '"',
+    '""',
+    ",",
+    ";",
+    "\n",
+    "\r\n",
+    "\t",
+    "'",
+    "1",
+    "2.5",
+    "007",
+    "NA",
+    "",
+    "\\",
+]
 PLAIN = Dialect(delimiter=",", quote='"', escape='"', skip=0, header=True, names=("a", "b"))
 
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from ingest.harness import Loading
 
+from ingest.harness import Loading
 from mcp_lakehouse.errors import InvalidInput, UnreadableSource
 
 DATA = Path(__file__).parents[1] / "data"
@@ -85,8 +85,8 @@ def test_a_late_time_of_day_is_not_cut_off_a_date(loading: Loading) -> None:
 
 
 def test_ragged_and_misquoted_rows_are_rejected_with_their_physical_lines(loading: Loading) -> None:
-    content = (
-        'a,b,c\n1,x,1\n2,y\n3,z,3,extra\n5,"q\nr",5\n6,"un"q,6\n7,ok,7\n' + "".join(f"{n},p,{n}\n" for n in range(8, 300))
+    content = 'a,b,c\n1,x,1\n2,y\n3,z,3,extra\n5,"q\nr",5\n6,"un"q,6\n7,ok,7\n' + "".join(
+        f"{n},p,{n}\n" for n in range(8, 300)
     )
     loaded = loading.load_text("t.csv", content)
     assert [(each["line"], each["text"]) for each in loaded.rejects] == [
@@ -244,7 +244,7 @@ def test_thousands_of_columns_are_read(loading: Loading) -> None:
 
 
 def test_file_names_with_quotes_and_wildcards_mean_themselves(loading: Loading) -> None:
-    path = loading.text("it's [1]*?{a,b} \"x\".csv", "a\n1\n")
+    path = loading.text('it\'s [1]*?{a,b} "x".csv', "a\n1\n")
     (path.parent / "it's 1 x.csv").write_text("a\n2\n")
     assert loading.load(path).rows == [(1,)]
 
