@@ -7,6 +7,8 @@ import time
 import psutil
 
 LONG = "SELECT count(*) FROM range(10_000_000) a, range(10_000_000) b WHERE a.range * b.range % 7 = 3"
+# A page that takes much longer to take apart than any test waits: each heading begins a row of its own.
+SLOW_PAGE = "<html><body>" + "<h1>T</h1><p>Some text</p><table><tr><td>1</td></tr></table>" * 400_000 + "</body></html>"
 _LOOK_SECONDS = 0.25
 # In one look: what a worker at work uses at least, on a busy machine too, and one at rest at most.
 _AT_WORK_SECONDS, _AT_REST_SECONDS = 0.05, 0.015

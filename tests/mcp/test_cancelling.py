@@ -14,7 +14,7 @@ from mcp import Client
 
 from tests.mcp.calling import call, error, rows
 from tests.mcp.connecting import http_server, over_http, over_stdio
-from tests.mcp.processes import LONG, cpu_seconds, ends, worker_at_work
+from tests.mcp.processes import LONG, SLOW_PAGE, cpu_seconds, ends, worker_at_work
 
 # Clients of earlier revisions ping in a way that the newest has removed.
 pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore::mcp.MCPDeprecationWarning")]
@@ -26,9 +26,10 @@ QUIET_CPU_SECONDS = 0.1
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a file that takes some seconds to load."""
+    """A folder with a file that takes some seconds to load, and one that takes very long."""
     folder = tmp_path_factory.mktemp("long")
     (folder / "files").mkdir()
+    (folder / "files" / "slow.html").write_text(SLOW_PAGE)
     with open(folder / "files" / "large.csv", "w") as file:
         file.write("id,city,km\n")
         for start in range(0, LARGE_LINES, 100_000):
@@ -70,7 +71,7 @@ async def test_a_cancelled_statement_is_over_and_others_never_waited(folder: Pat
 
 async def test_a_cancelled_load_is_over_and_leaves_nothing(folder: Path, era: str) -> None:
     async with over_stdio(folder, era) as (client, server):
-        async with running(client, "ingest", source=str(folder / "files" / "large.csv"), dataset=f"never_{era}"):
+        async with running(client, "ingest", source=str(folder / "files" / "slow.html"), dataset=f"never_{era}"):
             worker = await at_work(server)
             with anyio.fail_after(SECONDS):
                 assert await rows(client, "SELECT 1") == [[1]]
