@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -109,3 +111,52 @@ def test_a_server_that_cannot_start_says_why(cli: Cli) -> None:
     assert "is a file" in cli("serve", expect=1).stderr
     wide = cli("serve", "--http", "0.0.0.0:0", "--lake", "x", expect=1)
     assert "LAKEHOUSE_TOKEN" in wide.stderr
+
+
+def test_nothing_heavy_is_loaded_before_the_first_reply(cli: Cli) -> None:
+    script = """
+import sys
+from mcp_lakehouse import app
+from mcp_lakehouse.settings import read_settings
+from lakehouse_tools import build_server
+with app.opened(read_settings({"lake": "x"})) as lake:
+    build_server(lake)
+    print(*sorted(sys.modules))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=cli.folder,
+        env=cli.variables(),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    loaded = set(done.stdout.split())
+    assert "lakehouse_tools.server" in loaded, done.stderr
+    heavy = {"duckdb", "pyarrow", "deltalake", "obstore", "opentelemetry.sdk", "pypdfium2", "selectolax", "shtab"}
+    assert loaded & heavy == set()
+
+
+def test_http_answers_on_a_free_port_and_ends_on_a_signal(workers: Cli) -> None:
+    with subprocess.Popen(
+        [COMMAND, "serve", "--http", "127.0.0.1:0"],
+        cwd=workers.folder,
+        env=workers.variables(),
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stderr is not None
+            address = process.stderr.readline().split("MCP at ")[1].split("/mcp")[0]
+            with urlopen(f"{address}/health", timeout=SECONDS) as answer:
+                assert answer.status == 200
+            question = Request(
+                f"{address}/sql", b'{"statement": "FROM workers"}', {"Content-Type": "application/json"}, method="POST"
+            )
+            with urlopen(question, timeout=SECONDS) as answer:
+                assert json.load(answer)["row_count"] == 3
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=20) == 0
+            assert "Traceback" not in process.stderr.read()
+        finally:
+            process.kill()
