@@ -8,9 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from mcp.client.stdio import stdio_client
-
 from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
 
 
 def server(lake: Path, allow: Path) -> StdioServerParameters:

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import anyio
+from mcp import Client
 
 from benchmarks.measure import table
 from lakehouse_tools import build_server
-from mcp import Client
 from mcp_lakehouse import Lakehouse
 
 

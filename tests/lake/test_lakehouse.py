@@ -194,7 +194,7 @@ def test_a_cancelled_load_leaves_the_last_version(lake: Lakehouse) -> None:
     big = put(lake, "big.csv", "a\n" + "1\n" * 3_000_000)
     token = CancelToken()
 
-    def progress(done: float, total: float, message: str) -> None:
+    def progress(*_: object) -> None:
         token.cancel()
 
     with pytest.raises(Cancelled):
@@ -257,9 +257,8 @@ def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
         (tmp_path / "lake").write_text("not a folder")
     else:
         (tmp_path / "lake").mkdir(mode=stat.S_IRUSR | stat.S_IXUSR)
-    with pytest.raises(LakehouseError) as caught:
-        with Lakehouse.open(tmp_path / "lake") as lake:
-            lake.ingest({"text": "a\n1\n", "name": "t.csv"})
+    with pytest.raises(LakehouseError) as caught, Lakehouse.open(tmp_path / "lake") as lake:
+        lake.ingest({"text": "a\n1\n", "name": "t.csv"})
     assert caught.value.hint
 
 
@@ -280,7 +279,11 @@ def test_whole_numbers_become_decimals_only_where_that_changes_none(lake: Lakeho
     lake.ingest({"text": "a\n7\n8\n", "name": "small.csv"}, mode="upsert")
     assert rows(lake, "SELECT typeof(a), a FROM small ORDER BY a") == [["BIGINT", 7], ["BIGINT", 8]]
     lake.ingest({"text": "a\n0.5\n", "name": "small.csv"})
-    assert rows(lake, "SELECT typeof(a), a FROM small ORDER BY a") == [["DOUBLE", 0.5], ["DOUBLE", 7.0], ["DOUBLE", 8.0]]
+    assert rows(lake, "SELECT typeof(a), a FROM small ORDER BY a") == [
+        ["DOUBLE", 0.5],
+        ["DOUBLE", 7.0],
+        ["DOUBLE", 8.0],
+    ]
     assert rows(lake, "SELECT typeof(a) FROM small AT (VERSION => 0)") == [["BIGINT"]]
 
 
