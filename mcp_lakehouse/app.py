@@ -29,7 +29,7 @@ _CLOSE_SECONDS = 5.0
 def opened(settings: Settings, *, make: bool = True) -> Iterator[Lakehouse]:
     """The lake of these settings, traced as they say.
 
-    Without `make`, raises `NotFound` for a folder that is not there.
+    Without `make`, raises `NotFound` where there is nothing at all.
     """
     # Before the lake, so that a wrong exporter is told at once; spans end when there is a journal for them.
     tracing = trace.configure(settings, version=__version__, sink=lambda spans: lake.journal.spans(spans))
@@ -108,9 +108,9 @@ async def _end_on_signal(close: Callable[[], None]) -> None:
 
 
 def _check_there(settings: Settings) -> None:
-    folder = open_bucket(settings.lake, os.environ).local_path("")
-    if folder is not None and not folder.exists():
+    bucket = open_bucket(settings.lake, os.environ)
+    if next(iter(bucket.list()), None) is None:
         raise NotFound(
-            f"there is no lake at {folder}",
+            f"there is no lake at {bucket.local_path('') or bucket.url}",
             hint="mcp-lakehouse ingest FILE makes one; --lake or LAKEHOUSE_LAKE names another",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mcp_lakehouse.commands import show
-from mcp_lakehouse.commands.console import printable, say
+from mcp_lakehouse.commands.console import counted, printable, say
 from mcp_lakehouse.commands.opening import Opening
 from mcp_lakehouse.records import Column, DatasetDescription, DatasetList, DatasetSummary
 
@@ -56,7 +56,7 @@ def describe(args: argparse.Namespace, opening: Opening) -> int:
 
 
 def _tell(found: DatasetDescription) -> None:
-    print(f"{found.name}: {found.kind}, {found.rows:,} rows, version {found.version}")
+    print(f"{found.name}: {found.kind}, {counted(found.rows, 'row')}, version {found.version}")
     if found.description:
         print(printable(found.description, lines=True))
     if found.key:
@@ -70,4 +70,4 @@ def _tell(found: DatasetDescription) -> None:
         show.table([Column(column.name, column.type) for column in found.columns], found.sample)
     print()
     for entry in found.lineage:
-        print(f"from {printable(entry.source)} at {entry.at}: {entry.rows:,} rows")
+        print(f"from {printable(entry.source)} at {entry.at}: {counted(entry.rows, 'row')}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mcp_lakehouse.commands import show
+from mcp_lakehouse.commands.console import counted
 from mcp_lakehouse.commands.opening import Opening
 
 
@@ -40,5 +41,5 @@ def compact(args: argparse.Namespace, opening: Opening) -> int:
     if args.json:
         show.json_value({"dataset": found.name, "version": version, "files_before": before, "files": after})
     else:
-        print(f"{found.name} v{version}: {before} files before, {after} now")
+        print(f"{found.name} v{version}: {counted(before, 'file')} before, {after} now")
     return 0

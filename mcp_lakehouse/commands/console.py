@@ -25,6 +25,11 @@ def tell_error(message: str, *, hint: str | None = None) -> None:
         say(f"{_styled('hint', _CYAN)}: {printable(hint, lines=True)}")
 
 
+def counted(number: int, what: str) -> str:
+    """A number with its noun, as in `1 row` and `2,000 rows`."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def printable(text: str, *, lines: bool = False) -> str:
     """Text from elsewhere with its control characters escaped: it must not drive the terminal."""
     if text.isprintable():

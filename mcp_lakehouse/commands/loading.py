@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mcp_lakehouse.commands import show
-from mcp_lakehouse.commands.console import printable, say
+from mcp_lakehouse.commands.console import counted, printable, say
 from mcp_lakehouse.commands.opening import Opening
 from mcp_lakehouse.commands.progress import shown
 from mcp_lakehouse.commands.running import interruptible
@@ -95,7 +95,7 @@ def _tell(report: IngestReport) -> None:
     if report.unchanged:
         print(f"{report.dataset} v{report.version}: unchanged, these bytes are there already")
         return
-    counts = [f"{report.rows_added:,} rows added"]
+    counts = [f"{counted(report.rows_added, 'row')} added"]
     if report.rows_updated:
         counts.append(f"{report.rows_updated:,} updated")
     if report.rows_rejected:

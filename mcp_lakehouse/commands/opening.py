@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Opening(Protocol):
     """Opens the lake of this command line, traced as the settings say, and closes it afterwards.
 
-    Without `make` a folder that is not there is an error: a slip in a path must not leave an empty lake.
+    Without `make` a place that holds nothing is an error: a slip in a path must not leave an empty lake.
     `allow` names the folders that ingest may read from, instead of those of the settings.
     """
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.commands import show
-from mcp_lakehouse.commands.console import say
+from mcp_lakehouse.commands.console import counted, say
 from mcp_lakehouse.commands.opening import Opening
 from mcp_lakehouse.commands.running import interruptible
 from mcp_lakehouse.records import Json, QueryResult
@@ -32,9 +32,7 @@ def sql(args: argparse.Namespace, opening: Opening) -> int:
         return 0
     show.table(result.columns, result.rows)
     kept, total = len(result.rows), result.row_count
-    count = (
-        f"{kept:,} of {total:,} rows; --max-rows shows more" if kept < total else f"{total:,} row{'s' * (total != 1)}"
-    )
+    count = f"{kept:,} of {total:,} rows; --max-rows shows more" if kept < total else counted(total, "row")
     cut = "; long values are cut" if result.truncated and kept == total else ""
     say(f"({count}{cut}; {result.elapsed_ms:g} ms)")
     return 0

@@ -6,7 +6,7 @@ import argparse
 import shutil
 
 from mcp_lakehouse.commands import show
-from mcp_lakehouse.commands.console import printable, say
+from mcp_lakehouse.commands.console import counted, printable, say
 from mcp_lakehouse.commands.opening import Opening
 from mcp_lakehouse.settings import Settings
 
@@ -32,7 +32,7 @@ def rebuild(args: argparse.Namespace, opening: Opening) -> int:
     show.facts({"name": False, "version": True, "rows": True, "files": True, "bytes": True, "dropped": False}, findings)
     for finding in broken:
         say(f"broken: {printable(finding.name)}: {printable(finding.problem or '')}")
-    say(f"({len(findings)} tables read from {address}, {len(broken)} not whole; local state is new)")
+    say(f"({counted(len(findings), 'table')} read from {address}, {len(broken)} not whole; local state is new)")
     return 1 if broken else 0
 
 
