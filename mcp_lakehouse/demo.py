@@ -160,7 +160,7 @@ async def _minding(talk: _Talk) -> None:
     talk.headline("The lake knows what happened to it")
     history = await talk.call(
         "sql",
-        statement="SELECT dataset, to_version, operation, rows_added, rows_updated FROM system.operations ORDER BY ALL",
+        statement="SELECT dataset, to_version, operation, rows_added, rows_updated FROM system.operations ORDER BY time",
     )
     talk.expect(history, row_count=4)
 
