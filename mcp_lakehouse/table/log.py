@@ -5,8 +5,9 @@ The log is that of Delta Lake: https://github.com/delta-io/delta/blob/master/PRO
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -111,6 +112,10 @@ class Replay:
                 self._describe(Metadata(action["metaData"]))
             elif "protocol" in action:
                 self.protocol = action["protocol"]
+                if not all(
+                    isinstance(action["protocol"][name], int) for name in ("minReaderVersion", "minWriterVersion")
+                ):
+                    raise TypeError("a protocol without versions")
             elif "txn" in action:
                 self.transactions[action["txn"]["appId"]] = action["txn"]["version"]
             elif "commitInfo" in action:
@@ -137,6 +142,8 @@ class Replay:
 
     def _describe(self, metadata: Metadata) -> None:
         before, self.metadata = self.metadata, metadata
+        if not isinstance(metadata.raw["schemaString"], str):
+            raise TypeError("a table without a schema")
         if before is None or before.raw["schemaString"] == metadata.raw["schemaString"]:
             return
         # A widened column may not be of the kind any more whose least and greatest value are exact.
@@ -163,13 +170,26 @@ UNCOUNTED = -1
 
 def parse_commit(data: bytes, name: str) -> list[Action]:
     """The actions of one log file. Raises `UnsupportedLake` when it is damaged."""
-    try:
-        actions = [json.loads(line) for line in data.splitlines() if line.strip()]
-        if all(isinstance(action, dict) for action in actions):
+    with damaged(name):
+        lines = [json.loads(line) for line in data.splitlines() if line.strip()]
+        actions: list[Action] = [{name: body for name, body in line.items() if body is not None} for line in lines]
+        # Every writer says at least who it was: a file without an action was cut.
+        if any(actions) and all(isinstance(body, dict) for action in actions for body in action.values()):
             return actions
-    except ValueError:
-        pass
-    raise UnsupportedLake(f"{name} is damaged", hint="restore that file from a copy; the versions before it are whole")
+        raise ValueError("no actions")
+
+
+@contextlib.contextmanager
+def damaged(name: str) -> Iterator[None]:
+    """Actions that are not of the protocol's shape raise `UnsupportedLake`; `name` is the log file they are from."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UnsupportedLake(
+            f"{name} is damaged",
+            hint="restore that file from a copy; without one, move it and the later versions out of that folder: "
+            "those before it are whole",
+        ) from error
 
 
 def commit_of(version: int, actions: Iterable[Action]) -> Commit:

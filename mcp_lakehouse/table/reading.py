@@ -9,19 +9,22 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 from mcp_lakehouse.errors import NotFound, UnsupportedLake
 from mcp_lakehouse.store import Bucket
-from mcp_lakehouse.table.log import UNCOUNTED, Action, LogState, Replay, commit_of, join, parse_commit
+from mcp_lakehouse.table.log import UNCOUNTED, Action, LogState, Replay, commit_of, damaged, join, parse_commit
 from mcp_lakehouse.table.values import Commit, DataFile
 
 LOG = "_delta_log"
+_POINTER = "_last_checkpoint"
 # Commits fetched side by side when a log is opened; on a local disk the misses cost nothing.
 _BATCH = 32
+# Most logs that are opened are short, and each look beyond the end is a request of its own.
+_FIRST_BATCH = 4
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint(?:\.(\d{10})\.(\d{10}))?\.parquet")
 _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT_COLUMNS = ("txn", "add.path", "add.size", "add.stats", "add.deletionVector", "metaData", "protocol")
@@ -40,20 +43,23 @@ class LogReader:
 
     def exists(self) -> bool:
         """Whether there is a table."""
-        return self._bucket.exists(self.key(0)) or self._bucket.exists(self._log_key("_last_checkpoint"))
+        return self._bucket.exists(self.key(0)) or self._bucket.exists(self._log_key(_POINTER))
 
     def open(self) -> LogState | None:
         """The newest version, or `None` where there is no table."""
-        checkpoint = self._last_checkpoint()
-        if checkpoint is None and not self._bucket.exists(self.key(0)):
+        pointer, first = self._bucket.read_many([self._log_key(_POINTER), self.key(0)])
+        checkpoint = self._pointed(pointer)
+        if checkpoint is None and first is None:
             # Someone cleaned the log and lost the pointer, or there is no table at all.
-            checkpoints = self._listed()[1]
-            if not checkpoints:
+            checkpoint = self._newest_checkpoint()
+            if checkpoint is None:
                 return None
-            checkpoint = max(checkpoints)
         replay = self._start(checkpoint)
-        for version, actions in self.commits(replay.version + 1):
-            replay.apply(version, actions)
+        if checkpoint is None and first is not None:
+            self._apply(replay, 0, parse_commit(first, self.key(0)))
+        for version, actions in self.commits(replay.version + 1, first_batch=_FIRST_BATCH):
+            self._apply(replay, version, actions)
+        self._check_end(replay.version)
         return self._finished(replay)
 
     def advance(self, state: LogState) -> LogState:
@@ -61,12 +67,12 @@ class LogReader:
         replay: Replay | None = None
         for version, actions in self.commits(state.version + 1, first_batch=1):
             replay = replay or Replay.of(state, self._prefix)
-            replay.apply(version, actions)
+            self._apply(replay, version, actions)
         return self._finished(replay) if replay else state
 
     def open_version(self, version: int, newest: int) -> LogState:
         """An older version. Raises `NotFound`, naming those that can be read."""
-        pointer = self._last_checkpoint()
+        pointer = self._pointed(self._bucket.read_many([self._log_key(_POINTER)])[0])
         if self._bucket.exists(self.key(0)) and (pointer or 0) <= version:
             earliest, usable = 0, [] if pointer is None else [pointer]
         else:
@@ -78,7 +84,7 @@ class LogReader:
             )
         replay = self._start(max(usable, default=None))
         for number, actions in self.commits(replay.version + 1, until=version):
-            replay.apply(number, actions)
+            self._apply(replay, number, actions)
         if replay.version != version:
             raise NotFound(
                 f"version {version} of table {self._prefix!r} cannot be read: its log has a gap",
@@ -97,7 +103,9 @@ class LogReader:
             for version, data in zip(batch, self._bucket.read_many([self.key(each) for each in batch]), strict=True):
                 if data is None:
                     return
-                yield commit_of(version, parse_commit(data, self.key(version)))
+                with damaged(self.key(version)):
+                    record = commit_of(version, parse_commit(data, self.key(version)))
+                yield record
 
     def commits(
         self, start: int, *, until: int | None = None, first_batch: int = _BATCH
@@ -118,11 +126,15 @@ class LogReader:
         replay = Replay(self._prefix)
         if checkpoint is None:
             return replay
-        replay.apply(checkpoint, chain.from_iterable(self._checkpoint_parts(checkpoint)))
+        self._apply(replay, checkpoint, chain.from_iterable(self._checkpoint_parts(checkpoint)))
         # The checkpoint does not say when its version was committed.
         for version, actions in self.commits(checkpoint, until=checkpoint):
-            replay.apply(version, [action for action in actions if "commitInfo" in action])
+            self._apply(replay, version, [action for action in actions if "commitInfo" in action])
         return replay
+
+    def _apply(self, replay: Replay, version: int, actions: Iterable[Action]) -> None:
+        with damaged(self.key(version)):
+            replay.apply(version, actions)
 
     def _finished(self, replay: Replay) -> LogState:
         for file_id, file in replay.files.items():
@@ -143,26 +155,48 @@ class LogReader:
                 hint="restore that file, or the version before it",
             ) from error
 
-    def _last_checkpoint(self) -> int | None:
-        data = self._bucket.read_many([self._log_key("_last_checkpoint")])[0]
+    def _check_end(self, version: int) -> None:
+        """Raise `UnsupportedLake` if commits after this version are there and the next is not.
+
+        Without this look a lost commit would make what came after it vanish, and the next one collide with it.
+        Object storage loses nothing by a copy that was broken off, and a listing there costs as much as the rest.
+        """
+        if self._bucket.local_path(self._prefix) is not None:
+            names = self._names()
+            # The one that is missing may have been committed since.
+            if _last_commit(names) > version and not self._bucket.exists(self.key(version + 1)):
+                raise self._gap(version + 1)
+
+    def _gap(self, version: int) -> UnsupportedLake:
+        return UnsupportedLake(
+            f"{self.key(version)} is missing, and later versions are there",
+            hint="restore that file from a copy; it was deleted, or the lake was not copied whole",
+        )
+
+    def _newest_checkpoint(self) -> int | None:
+        """Found by listing; `None` where there is no table. Raises `UnsupportedLake` where its beginning is lost."""
+        names = self._names()
+        newest = max(_checkpoints(names), default=None)
+        if newest is None and _last_commit(names) > 0:
+            raise self._gap(0)
+        return newest
+
+    def _pointed(self, data: bytes | None) -> int | None:
+        """The version of the checkpoint that the table's pointer names."""
         try:
             return None if data is None else int(json.loads(data)["version"])
         except (ValueError, KeyError, TypeError):
             # Only a hint to readers; the listing has the truth.
-            return max(self._listed()[1], default=None)
+            return max(_checkpoints(self._names()), default=None)
+
+    def _names(self) -> list[str]:
+        return [info.key.rpartition("/")[2] for info in self._bucket.list(self._log_key(""))]
 
     def _listed(self) -> tuple[int, list[int]]:
         """The first readable version, and the versions that have a whole checkpoint."""
-        names = [info.key.rpartition("/")[2] for info in self._bucket.list(self._log_key(""))]
-        commits = [int(match[1]) for match in map(_COMMIT.fullmatch, names) if match]
-        found: dict[int, int] = {}
-        parts: dict[int, int] = {}
-        for match in filter(None, map(_CHECKPOINT.fullmatch, names)):
-            version = int(match[1])
-            found[version] = found.get(version, 0) + 1
-            parts[version] = int(match[3] or 1)
-        checkpoints = sorted(version for version, count in found.items() if count >= parts[version])
-        return (0 if 0 in commits else min(checkpoints, default=0)), checkpoints
+        names = self._names()
+        checkpoints = _checkpoints(names)
+        return (0 if f"{0:020d}.json" in names else min(checkpoints, default=0)), checkpoints
 
     def _checkpoint_parts(self, version: int) -> Iterator[list[Action]]:
         name = f"{version:020d}.checkpoint"
@@ -182,6 +216,21 @@ class LogReader:
 
     def _log_key(self, name: str) -> str:
         return join(self._prefix, f"{LOG}/{name}" if name else LOG)
+
+
+def _last_commit(names: Iterable[str]) -> int:
+    return max((int(match[1]) for match in map(_COMMIT.fullmatch, names) if match), default=-1)
+
+
+def _checkpoints(names: Iterable[str]) -> list[int]:
+    """The versions of whole checkpoints, sorted."""
+    found: dict[int, int] = {}
+    parts: dict[int, int] = {}
+    for match in filter(None, map(_CHECKPOINT.fullmatch, names)):
+        version = int(match[1])
+        found[version] = found.get(version, 0) + 1
+        parts[version] = int(match[3] or 1)
+    return sorted(version for version, count in found.items() if count >= parts[version])
 
 
 def _checkpoint_actions(data: bytes) -> list[Action]:
