@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mcp_lakehouse.catalog.catalog import TABLES, Dataset, folder_of
@@ -10,6 +11,8 @@ from mcp_lakehouse.catalog.system import JOURNALS
 from mcp_lakehouse.errors import LakehouseError
 from mcp_lakehouse.lakehouse import Lakehouse
 from mcp_lakehouse.table import Snapshot
+
+_COMMIT = re.compile(r"/_delta_log/(\d{20})\.json$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,9 @@ def _finding(name: str, snapshot: Snapshot, dropped: bool, problem: str | None) 
 def _absent(lake: Lakehouse, prefix: str, snapshot: Snapshot) -> str | None:
     """What is wrong with the files of a version, in one sentence; one listing, whatever their number."""
     there = {found.key: found.bytes for found in lake.bucket.list(prefix)}
+    later = [version for version in _commits(there) if version > snapshot.version]
+    if later and snapshot.version + 1 not in later:
+        return f"its log lacks version {snapshot.version + 1}, and later versions are there"
     missing = [file.key for file in snapshot.files if file.key not in there]
     count = len(snapshot.files)
     if missing:
@@ -63,3 +69,8 @@ def _absent(lake: Lakehouse, prefix: str, snapshot: Snapshot) -> str | None:
     if changed:
         return f"{len(changed)} of {count} files have another size than was committed, {changed[0]} for one"
     return None
+
+
+def _commits(keys: Iterable[str]) -> Iterator[int]:
+    """The versions that have a record in a table's log."""
+    return (int(match[1]) for match in map(_COMMIT.search, keys) if match)
