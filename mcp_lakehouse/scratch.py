@@ -39,7 +39,8 @@ def _remove_abandoned(parent: Path) -> None:
     for folder in parent.glob("[0-9a-f]*"):
         with contextlib.suppress(OSError):
             # The kernel frees the lock of a killed process, whatever its process id is used for now.
-            handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
+            # Made where it is missing: a removal that was broken off may have taken it first.
+            handle = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder, ignore_errors=True)
