@@ -28,9 +28,18 @@ from mcp_lakehouse.catalog.catalog import (
 )
 from mcp_lakehouse.catalog.statistics import Statistics
 from mcp_lakehouse.catalog.system import System, journal_columns
-from mcp_lakehouse.errors import Cancelled, InvalidInput, LakehouseError, NotAllowed, NotFound, UnsupportedLake
+from mcp_lakehouse.errors import (
+    Cancelled,
+    InvalidInput,
+    LakehouseError,
+    NotAllowed,
+    NotFound,
+    StorageFailed,
+    UnsupportedLake,
+)
 from mcp_lakehouse.ingest.load import REJECTS_PREFIX, Loader, Progress, Request
 from mcp_lakehouse.ingest.sources import InlineText
+from mcp_lakehouse.ingest.staging import emptied, new_staging, of_dataset
 from mcp_lakehouse.journal import Journal
 from mcp_lakehouse.records import (
     DatasetDescription,
@@ -47,6 +56,7 @@ from mcp_lakehouse.sql.results import Results
 from mcp_lakehouse.sql.runner import Parameters, Runner, WantedTable
 from mcp_lakehouse.store import Bucket, open_bucket
 from mcp_lakehouse.store.copies import LocalCopies
+from mcp_lakehouse.store.failures import local_failure
 from mcp_lakehouse.table import StagedFile
 from mcp_lakehouse.worker.channel import Message
 from mcp_lakehouse.worker.pool import Pool
@@ -57,6 +67,7 @@ _MARKER = "_lakehouse.json"
 _DESCRIBED_COLUMNS = 200
 _LINEAGE_ENTRIES = 5
 _STATISTICS_SECONDS = 15.0
+_CACHE_HINT = "set LAKEHOUSE_CACHE to a folder that this user can write to, on a disk with room"
 
 
 def _silent(_done: float, _total: float, _message: str) -> None:
@@ -90,7 +101,7 @@ class Lakehouse:
             self._limits.ingest,
             lend=lambda cancel: self._loaders.lend(timeout_seconds=self._limits.ingest.timeout_seconds, cancel=cancel),
             keep_rejects=lambda records: self._append_journal("rejects", records),
-            local_file=self._copies.path,
+            local_files=self._copies.paths,
             allowed_roots=settings.allowed_roots,
             scratch=self._scratch / "sources",
         )
@@ -121,7 +132,15 @@ class Lakehouse:
             settings = read_settings(flags)
         bucket = open_bucket(settings.lake, os.environ)
         _check_marker(bucket, read_only=settings.flag("read_only"))
-        return cls(bucket, settings, cache=_cache_folder(bucket, settings))
+        cache = _cache_folder(bucket, settings)
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            return cls(bucket, settings, cache=cache)
+        except OSError as error:
+            raise StorageFailed(
+                f"cannot keep local state in {cache}: {error.strerror}",
+                hint=_CACHE_HINT,
+            ) from error
 
     def __enter__(self) -> Self:
         return self
@@ -223,8 +242,8 @@ class Lakehouse:
         source: str | os.PathLike[str] | Sequence[str] | Mapping[str, str],
         dataset: str | None = None,
         mode: str = "append",
-        key: Sequence[str] | None = None,
-        text: Sequence[str] | None = None,
+        key: str | Sequence[str] | None = None,
+        text: str | Sequence[str] | None = None,
         description: str | None = None,
         *,
         who: str | None = None,
@@ -240,8 +259,8 @@ class Lakehouse:
                 source=_source(source),
                 dataset=dataset,
                 mode=mode,
-                key=key,
-                text=text,
+                key=_names(key),
+                text=_names(text),
                 description=description,
                 who=who or _user(),
                 trace_id=trace.current_trace_id(),
@@ -297,28 +316,28 @@ class Lakehouse:
             if len(snapshot.files) < 2:
                 return snapshot.version
             limits = self._limits.ingest
-            with self._loaders.lend(timeout_seconds=limits.timeout_seconds) as worker:
-                staging = worker.scratch / secrets.token_hex(8)
-                staging.mkdir()
-                answer = worker.call(
-                    {
-                        "op": "merge",
-                        "existing": [str(self._copies.path(file)) for file in snapshot.files],
-                        "columns": [[column.name, column.type] for column in snapshot.columns],
-                        "staging": str(staging),
-                        "row_group_rows": limits.row_group_rows,
-                        "file_bytes": limits.file_bytes,
-                    },
-                    timeout_seconds=limits.timeout_seconds,
-                    on_timeout="the compaction",
-                )
+            with self._loaders.lend(timeout_seconds=limits.timeout_seconds) as worker, emptied(worker.scratch):
+                with of_dataset(found.name):
+                    answer = worker.call(
+                        {
+                            "op": "merge",
+                            "existing": [str(path) for path in self._copies.paths(snapshot.files)],
+                            "columns": [[column.name, column.type] for column in snapshot.columns],
+                            "staging": str(new_staging(worker.scratch)),
+                            "row_group_rows": limits.row_group_rows,
+                            "file_bytes": limits.file_bytes,
+                        },
+                        timeout_seconds=limits.timeout_seconds,
+                        on_timeout="the compaction",
+                    )
                 staged = [StagedFile(Path(f["path"]), f["bytes"], f["rows"], f["statistics"]) for f in answer["files"]]
                 return found.table.rewrite(
                     [file.key for file in snapshot.files],
                     staged,
                     at_version=snapshot.version,
                     info=self._info("compact", who),
-                    transactions={},
+                    # Loads that were committed meanwhile stay valid, and this stays valid on top of them.
+                    data_change=False,
                 )
 
     # Inside -----------------------------------------------------------------------------------
@@ -426,8 +445,16 @@ class Lakehouse:
                 # A caller who changes their mind is no failure of the lake.
                 raise
             except Exception as error:
-                self._journal.error(error, operation=operation, dataset=dataset, who=_user())
-                raise
+                # What the bucket's own errors do not tell of is the disk of the scratch folder.
+                told = (
+                    local_failure(error, "use", "", str(error.filename or self._scratch))
+                    if isinstance(error, OSError)
+                    else error
+                )
+                self._journal.error(told, operation=operation, dataset=dataset, who=_user())
+                if told is error:
+                    raise
+                raise told from error
 
     def _info(self, operation: str, who: str | None) -> dict[str, str]:
         return {"operation": operation, "who": who or _user(), "trace_id": trace.current_trace_id() or ""}
@@ -450,6 +477,11 @@ def _source(source: str | os.PathLike[str] | Sequence[str] | Mapping[str, str]) 
             raise InvalidInput("inline data is {text, name}", hint='e.g. {"text": "a,b\\n1,2", "name": "numbers.csv"}')
         return InlineText(source["text"], source["name"])
     return os.fspath(source) if isinstance(source, os.PathLike) else source
+
+
+def _names(given: str | Sequence[str] | None) -> Sequence[str] | None:
+    """One name is a sequence of characters too, which nobody means."""
+    return [given] if isinstance(given, str) else given
 
 
 def _moment(text: str) -> datetime:
@@ -478,9 +510,10 @@ def _cache_folder(bucket: Bucket, settings: Settings) -> Path:
     elif local is not None and os.access(local if local.exists() else local.parent, os.W_OK):
         folder = local
     else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        base = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
+        if not base.is_absolute():
+            raise StorageFailed("there is no home folder to keep local state in", hint=_CACHE_HINT)
         folder = base / "mcp-lakehouse" / hashlib.sha256(bucket.url.encode()).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 

@@ -104,7 +104,7 @@ def reading(name: str, *paths: Path) -> Iterator[None]:
 
 def _meaning(message: str, name: str, paths: tuple[Path, ...]) -> LakehouseError:
     lowered = message.lower()
-    if "no space left" in lowered or "disk full" in lowered or "max_temp_directory_size" in lowered:
+    if any(sign in lowered for sign in ("no space left", "quota exceeded", "disk full", "max_temp_directory_size")):
         return StorageFailed("the disk is full; nothing was kept", hint="free space where the lake and its cache are")
     if "file too large" in lowered:
         return LimitExceeded("a file being written reached its size limit", hint="load the source in parts")

@@ -140,7 +140,9 @@ class Finder:
         folder = path.parent
         names = _names_in(folder) if self._inside(_real(folder)) else []
         close = difflib.get_close_matches(path.name, names, n=3, cutoff=0.5)
-        if close:
+        if os.path.islink(path):
+            hint = "it is a link to something that is not there"
+        elif close:
             hint = f"did you mean {' or '.join(repr(name) for name in close)}?"
         elif names:
             hint = f"{folder} holds {_some_of(folder)}"

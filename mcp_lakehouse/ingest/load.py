@@ -6,6 +6,7 @@ leaves staged files in its worker's scratch folder, which goes with the worker.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import random
@@ -21,6 +22,7 @@ from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.catalog.catalog import Catalog, Dataset, changes, properties_for, transaction
 from mcp_lakehouse.errors import Conflict, InvalidInput
 from mcp_lakehouse.ingest.sources import InlineText, SourceFile, check_name, dataset_name, fingerprint, resolve
+from mcp_lakehouse.ingest.staging import emptied, new_staging, of_dataset
 from mcp_lakehouse.ingest.types import merge_columns
 from mcp_lakehouse.limits import IngestLimits
 from mcp_lakehouse.records import InferredColumn, IngestReport
@@ -61,7 +63,8 @@ class _Loaded:
     rejects: Path | None
     kind: str
     notes: list[str]
-    # Upserts only: the files of the base version that are rewritten.
+    # Upserts only: the version they were worked out for, and its files that are rewritten.
+    base: int
     removed: list[str]
 
 
@@ -75,7 +78,7 @@ class Loader:
         *,
         lend: Callable[[CancelToken], AbstractContextManager[Worker]],
         keep_rejects: Callable[[list[dict[str, object]]], None],
-        local_file: Callable[[DataFile], Path],
+        local_files: Callable[[Sequence[DataFile]], Sequence[Path]],
         allowed_roots: Sequence[Path],
         scratch: Path,
     ) -> None:
@@ -83,7 +86,7 @@ class Loader:
         self._limits = limits
         self._lend = lend
         self._keep_rejects = keep_rejects
-        self._local_file = local_file
+        self._local_files = local_files
         self._allowed_roots = allowed_roots
         self._scratch = scratch
 
@@ -92,16 +95,26 @@ class Loader:
         if request.mode not in MODES:
             raise InvalidInput(f"mode is {request.mode!r}", hint=f"modes: {', '.join(MODES)}")
         files = resolve(request.source, allowed_roots=self._allowed_roots, limits=self._limits, scratch=self._scratch)
-        name = check_name(request.dataset) if request.dataset else dataset_name(files, request.source)
-        contents = self._fingerprints(files, progress, cancel)
-        base = self._catalog.find(name)
-        present = base if base is not None and not base.dropped else None
-        fresh = self._fresh(present, request, contents)
-        if not fresh and present is not None:
-            return _unchanged(present, self._describe_only(present, request))
-        with self._lend(cancel) as worker:
-            loaded = self._read(worker, fresh, present, request, progress, cancel)
-            return self._commit(name, loaded, request, contents, [contents[file] for file in fresh], worker, cancel)
+        try:
+            name = check_name(request.dataset) if request.dataset else dataset_name(files, request.source)
+            contents = self._fingerprints(files, progress, cancel)
+            present = self._present(name)
+            fresh = self._fresh(present, request, contents)
+            if not fresh and present is not None:
+                return _unchanged(present, self._describe_only(present, request))
+            with self._lend(cancel) as worker, emptied(worker.scratch):
+                loaded = self._read(worker, fresh, present, request, progress, cancel)
+                return self._commit(name, loaded, request, contents, fresh, worker, cancel)
+        finally:
+            if isinstance(request.source, InlineText):
+                # Its text was written to a file of ours.
+                for file in files:
+                    file.path.unlink(missing_ok=True)
+
+    def _present(self, name: str) -> Dataset | None:
+        """The dataset at its newest version; `None` where there is none, or it was dropped."""
+        found = self._catalog.find(name)
+        return None if found is None or found.dropped else found
 
     # Idempotence ------------------------------------------------------------------------------
 
@@ -192,19 +205,20 @@ class Loader:
         if not key:
             raise InvalidInput("mode='upsert' needs a key", hint="give key=[columns that identify a row]")
         base = present.snapshot.files if present else ()
-        local = {str(self._local_file(file)): file for file in base}
-        answer = self._call(
-            worker,
-            {
-                "op": "rewrite",
-                "existing": list(local),
-                "incoming": [str(file.path) for file in loaded.files],
-                "key": key,
-                "columns": loaded.columns,
-            },
-            progress,
-            cancel,
-        )
+        local = {str(path): file for path, file in zip(self._local_files(base), base, strict=True)}
+        with of_dataset(present.name) if present else contextlib.nullcontext():
+            answer = self._call(
+                worker,
+                {
+                    "op": "rewrite",
+                    "existing": list(local),
+                    "incoming": [str(file.path) for file in loaded.files],
+                    "key": key,
+                    "columns": loaded.columns,
+                },
+                progress,
+                cancel,
+            )
         replaced = answer["replaced"]
         kept = [_staged(each["file"]) for each in replaced if each["file"] is not None]
         return _Loaded(
@@ -216,6 +230,7 @@ class Loader:
             rejects=_joined(loaded.rejects, answer["rejects"]),
             kind=loaded.kind,
             notes=[*loaded.notes, *answer.get("notes", [])],
+            base=_version(present),
             removed=[local[each["path"]].key for each in replaced],
         )
 
@@ -225,8 +240,7 @@ class Loader:
         def on_event(event: Message) -> None:
             progress(event.get("done", 0), event.get("total", 0), event.get("message", ""))
 
-        staging = worker.scratch / secrets.token_hex(8)
-        staging.mkdir()
+        staging = new_staging(worker.scratch)
         budget = {
             "staging": str(staging),
             "row_group_rows": limits.row_group_rows,
@@ -249,52 +263,39 @@ class Loader:
         loaded: _Loaded,
         request: Request,
         contents: Mapping[SourceFile, str],
-        fresh: Sequence[str],
+        fresh: Sequence[SourceFile],
         worker: Worker,
         cancel: CancelToken,
     ) -> IngestReport:
-        load = secrets.token_hex(8)
-        if loaded.rejects is not None:
-            self._keep_rejects(_reject_records(loaded.rejects, load, name))
-        info = {
-            "operation": request.mode,
-            "load": load,
-            "source": _source_text(contents),
-            "content": _combined(contents.values()),
-            "rows_added": str(loaded.rows),
-            "rows_updated": str(loaded.updated),
-            "rows_rejected": str(loaded.rejected),
-            "who": request.who,
-            "trace_id": request.trace_id or "",
-        }
+        load = self._kept(loaded, name)
         for attempt in range(self._limits.commit_attempts):
             cancel.check()
             try:
-                version = self._commit_once(name, loaded, request, fresh, info)
-                break
+                info = _info(loaded, request, contents, load)
+                version = self._commit_once(name, loaded, request, [contents[file] for file in fresh], info)
+                if version is not None:
+                    return _report(name, version, loaded, load)
+                # Another writer has loaded some of these files in the meantime; the others are still to come.
+                present = self._present(name)
+                fresh = self._fresh(present, request, contents)
+                if not fresh and present is not None:
+                    return _unchanged(present, present.snapshot.version)
+                loaded = self._read(worker, fresh, present, request, _silent, cancel)
+                load = self._kept(loaded, name)
             except Conflict:
-                if attempt + 1 == self._limits.commit_attempts:
-                    raise
                 low, high = _BACKOFF_SECONDS
                 time.sleep(random.uniform(low, min(high, low * 2 ** (attempt + 1))))
                 if request.mode == "upsert":
                     # What the rewrite read has changed: read it again, over the new base.
-                    base = self._catalog.find(name)
-                    loaded = self._read(worker, [*contents], base, request, lambda *_: None, cancel)
-        if version is None:
-            present = self._catalog.get(name)
-            return _unchanged(present, present.snapshot.version)
-        return IngestReport(
-            dataset=name,
-            version=version,
-            rows_added=loaded.rows,
-            rows_updated=loaded.updated,
-            rows_rejected=loaded.rejected,
-            unchanged=False,
-            inferred=[InferredColumn(column, type_) for column, type_ in loaded.columns],
-            rejects_uri=REJECTS_PREFIX + load if loaded.rejects is not None else None,
-            notes=loaded.notes,
-        )
+                    loaded = self._read(worker, fresh, self._present(name), request, _silent, cancel)
+        raise Conflict(f"other writers of {name!r} kept winning", hint="try again when fewer are at work")
+
+    def _kept(self, loaded: _Loaded, name: str) -> str:
+        """A new load's id, under which its rejected rows are kept."""
+        load = secrets.token_hex(8)
+        if loaded.rejects is not None:
+            self._keep_rejects(_reject_records(loaded.rejects, load, name))
+        return load
 
     def _commit_once(
         self, name: str, loaded: _Loaded, request: Request, fresh: Sequence[str], info: Mapping[str, str]
@@ -302,6 +303,8 @@ class Loader:
         """One attempt against the newest version; `None` when another writer has loaded the same bytes."""
         base = self._catalog.find(name)
         present = base if base is not None and not base.dropped else None
+        if request.mode == "upsert" and loaded.base != _version(present):
+            raise Conflict(f"{name!r} was changed since it was read", hint="read it again")
         table = self._catalog.table(name)
         key = _known_columns(list(request.key or (present.key if present else [])), loaded.columns, "key")
         text = _known_columns(list(request.text or (present.text if present else [])), loaded.columns, "text")
@@ -358,6 +361,43 @@ class Loader:
 
 # Commits looked through for the last change of data; property changes lie between.
 _RECENT = 50
+
+
+def _silent(_done: float, _total: float, _message: str) -> None:
+    return
+
+
+def _version(present: Dataset | None) -> int:
+    return ABSENT if present is None else present.snapshot.version
+
+
+def _info(loaded: _Loaded, request: Request, contents: Mapping[SourceFile, str], load: str) -> dict[str, str]:
+    """What the version's record says of the load."""
+    return {
+        "operation": request.mode,
+        "load": load,
+        "source": _source_text(contents),
+        "content": _combined(contents.values()),
+        "rows_added": str(loaded.rows),
+        "rows_updated": str(loaded.updated),
+        "rows_rejected": str(loaded.rejected),
+        "who": request.who,
+        "trace_id": request.trace_id or "",
+    }
+
+
+def _report(name: str, version: int, loaded: _Loaded, load: str) -> IngestReport:
+    return IngestReport(
+        dataset=name,
+        version=version,
+        rows_added=loaded.rows,
+        rows_updated=loaded.updated,
+        rows_rejected=loaded.rejected,
+        unchanged=False,
+        inferred=[InferredColumn(column, type_) for column, type_ in loaded.columns],
+        rejects_uri=REJECTS_PREFIX + load if loaded.rejects is not None else None,
+        notes=loaded.notes,
+    )
 
 
 def _unchanged(present: Dataset, version: int) -> IngestReport:
@@ -428,6 +468,7 @@ def _loaded(answer: Message) -> _Loaded:
         rejects=Path(answer["rejects"]) if answer["rejects"] else None,
         kind=answer["kind"],
         notes=answer["notes"],
+        base=ABSENT,
         removed=[],
     )
 

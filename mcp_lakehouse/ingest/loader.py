@@ -6,18 +6,20 @@ given, and can write only to its staging folders. It commits nothing.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mcp_lakehouse.errors import InvalidInput, UnreadableSource
+from mcp_lakehouse.errors import InvalidInput, LakehouseError, StorageFailed, UnreadableSource
 from mcp_lakehouse.ingest import formats
 from mcp_lakehouse.ingest.engine import Job, open_engine, session
 from mcp_lakehouse.ingest.files import open_regular
 from mcp_lakehouse.ingest.progress import Progress
 from mcp_lakehouse.ingest.rejects import RejectLog
 from mcp_lakehouse.limits import IngestLimits
+from mcp_lakehouse.store.failures import FULL, local_failure
 from mcp_lakehouse.worker import confine
 from mcp_lakehouse.worker.channel import Channel, Message
 
@@ -80,10 +82,21 @@ class Loader:
         )
         try:
             return operation(job, request)
+        except StorageFailed:
+            # Whoever met it knew only that it could not write; this names the disk.
+            raise _full(staging) from None
+        except OSError as error:
+            if error.errno in FULL:
+                raise _full(staging) from None
+            raise
         finally:
             connection.close()
             for left in staging.glob("text-*"):
                 left.unlink(missing_ok=True)
+
+
+def _full(staging: Path) -> LakehouseError:
+    return local_failure(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "write", "", str(staging.parent))
 
 
 def _load(job: Job, request: Message) -> Message:

@@ -49,6 +49,11 @@ def rewrite(job: Job, request: Message) -> Message:
         if given > distinct:
             job.note(f"{given - distinct:,} rows repeat a key of the same load; the last of each was kept")
         _reject_null_keys(job, source, filled, key)
+        if job.rejects.count and not distinct:
+            raise InvalidInput(
+                f"every row of the source has no value in the key ({', '.join(key)})",
+                hint="check that the source has that column and fills it, or give another key",
+            )
         updated = _matched_keys(job, existing, columns, key) if existing else 0
         replaced = [
             {"path": path, "file": _without_matches(job, path, columns, key)}

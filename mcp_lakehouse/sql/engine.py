@@ -7,6 +7,7 @@ are allowed first, then outside access is switched off, then the configuration i
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from mcp_lakehouse.errors import InvalidInput, LakehouseError, LimitExceeded, StatementFailed, StorageFailed, from_wire
 from mcp_lakehouse.sql.guard import SYSTEM_SCHEMA, Checked, Parser, TableName, check
 from mcp_lakehouse.sql.values import quote
+from mcp_lakehouse.store.failures import FULL, local_failure
 from mcp_lakehouse.worker import confine
 from mcp_lakehouse.worker.channel import Channel, Message
 
@@ -321,7 +323,11 @@ class Engine:
                 f"the statement needs more memory than one statement may use ({limit})",
                 hint="filter earlier, aggregate, select fewer columns, or sample",
             )
-        if isinstance(error, (duckdb.IOException, duckdb.HTTPException)) and "max_temp_directory_size" not in text:
+        if _is_full(error, text):
+            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return local_failure(full, "write", "", str(self._scratch.parent))
+        unread = isinstance(error, (duckdb.IOException, duckdb.HTTPException)) and "max_temp_directory_size" not in text
+        if unread or (checked.tables and _DAMAGED.search(text) and not text.startswith(_OF_THE_STATEMENT)):
             return StorageFailed(
                 f"a data file of {_names(checked)} could not be read: {text}",
                 hint="run `mcp-lakehouse doctor`; an older version may still be whole: AT (VERSION => n)",
@@ -345,6 +351,12 @@ class Engine:
 
 
 _HINT_COLUMNS = 40
+# The engine has no class of error for a Parquet file that is not whole.
+_DAMAGED = re.compile(
+    r"(?i)parquet|magic bytes|decompress|corrupt|out of buffer|failed to read file|^TProtocol|^TTransport|invalid TType"
+    r"|don't know what type|decode bit width|varint-decoding"
+)
+_OF_THE_STATEMENT = ("Parser Error", "Binder Error", "Catalog Error", "Conversion Error", "Out of Range Error")
 _SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
 
 
@@ -376,6 +388,10 @@ def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
 def _first_part(text: str) -> str:
     """The engine's message without its stack trace."""
     return text.split("\n\nStack Trace")[0].strip()
+
+
+def _is_full(error: Exception, text: str) -> bool:
+    return (isinstance(error, OSError) and error.errno in FULL) or "No space left on device" in text
 
 
 def _engine_errors() -> tuple[type[Exception], ...]:

@@ -9,7 +9,8 @@ import re
 
 from mcp_lakehouse.errors import Conflict, LakehouseError, NotFound, StorageFailed
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# What the system says of a write that there is no room for.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
@@ -21,7 +22,7 @@ def local_failure(error: OSError, doing: str, key: str, url: str) -> LakehouseEr
     if isinstance(error, FileNotFoundError):
         return NotFound(f"{at} does not exist", hint="it was deleted, or never written; list the folder to see")
     what = f"cannot {doing} {at}: {error.strerror or type(error).__name__}"
-    if error.errno in _FULL:
+    if error.errno in FULL:
         return StorageFailed(what, hint="free space (or raise the quota) and run it again; nothing was half-written")
     if error.errno in _READ_ONLY:
         return StorageFailed(what, hint="make the folder writable for this user, or serve the lake with --read-only")
