@@ -51,7 +51,7 @@ class Access:
             *(urlsplit(origin).netloc for origin in named),
         )
         own_origins = (*(f"http://{name}:*" for name in _LOOPBACK), *(f"http://{name}" for name in (*_LOOPBACK, *own)))
-        return cls(hosts, (*own_origins, *named), named, token or None)
+        return cls(hosts, (*own_origins, *named), named, token.strip() or None)
 
     def host_allowed(self, host: str) -> bool:
         """Whether a `Host` header names this server."""

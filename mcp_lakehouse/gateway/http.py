@@ -46,7 +46,7 @@ def serve(
         named = [origin for origin in origins.split(",") if origin.strip()]
         app = build_app(lake, server, Access.of(host, bound, token=token, origins=named), limits)
         name = f"[{host}]" if ":" in host else host or "0.0.0.0"
-        guarded = "with a bearer token" if token else "without a token, for this machine only"
+        guarded = "with a bearer token" if token.strip() else "without a token, for this machine only"
         print(f"MCP at http://{name}:{bound}{MCP_PATH}, REST beside it ({guarded}); stop with Ctrl-C", file=sys.stderr)
         with _quiet_signals():
             HttpServer(app, limits, lake.close).run(sockets=[listener])
@@ -90,14 +90,14 @@ class HttpServer(uvicorn.Server):
 def listening(host: str, port: int, *, token: str) -> Iterator[socket.socket]:
     """A socket that listens on the address. Raises as `serve` does."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host or "0.0.0.0", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, OverflowError, UnicodeError) as error:
         raise InvalidInput(
             f"{host!r} port {port} is no address to listen on: {error}", hint="e.g. --http 127.0.0.1:3100"
         ) from error
-    if not token and not is_loopback(str(address[0])):
+    # Of a name with both, such as localhost, the address that most clients try.
+    family, kind, protocol, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
+    if not token.strip() and not is_loopback(str(address[0])):
         raise NotAllowed(
             f"{host or '0.0.0.0'} can be reached from other machines, and no token is set",
             hint="set LAKEHOUSE_TOKEN to a long random text that clients send as a bearer token, or serve on 127.0.0.1",

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 import anyio.to_thread
+from opentelemetry import context, propagate
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
-from mcp_lakehouse.errors import InvalidInput, LakehouseError, NotAllowed
+from mcp_lakehouse.errors import InvalidInput, LakehouseError, LimitExceeded, NotAllowed
 from mcp_lakehouse.gateway import openapi
 from mcp_lakehouse.gateway.bodies import BadBody, Upload, media_type, read_json, read_upload
 from mcp_lakehouse.gateway.limits import HttpLimits
@@ -28,6 +31,7 @@ ToolSchemas = Callable[[], Awaitable[Mapping[str, ToolSchema]]]
 Changed = Callable[[str], Awaitable[None]]
 _FIELDS = ("dataset", "mode", "key", "text", "description")
 _WHO = "http"
+_COUNT_SECONDS = 1.0
 
 
 class Rest:
@@ -52,6 +56,7 @@ class Rest:
         self._incoming = incoming
         self._limits = limits
         self._calls = Calls(limits.threads)
+        self._counted = 0, float("-inf")
 
     def routes(self) -> list[Route]:
         """The routes of the REST side."""
@@ -66,13 +71,21 @@ class Rest:
         lake: dict[str, Json] = {"read_only": self._lake.read_only}
         status = 200
         try:
-            lake["datasets"] = await self._calls.run(request, lambda _: len(self._lake.catalog.names()))
+            lake["datasets"] = await self._calls.run(request, lambda _: self._datasets())
         except LakehouseError as error:
             # Whoever asks here may have no token: the code says enough, the message could name hosts and paths.
             lake["error"] = error.code
             status = 503
         answer = {"status": "ok" if status == 200 else "failing", "version": self._version, "lake": lake}
         return JSONResponse(answer, status, headers={"Cache-Control": "no-store"})
+
+    def _datasets(self) -> int:
+        """How many datasets there are; counted at most once a second, because anybody may ask."""
+        count, at = self._counted
+        if time.monotonic() - at > _COUNT_SECONDS:
+            count = len(self._lake.catalog.all())
+            self._counted = count, time.monotonic()
+        return count
 
     async def _sql(self, request: Request) -> Response:
         body = await self._arguments(request, "sql")
@@ -115,7 +128,11 @@ class Rest:
                 cancel=token,
             )
 
-        report = await self._calls.run(request, work)
+        try:
+            report = await self._calls.run(request, work)
+        except LimitExceeded as error:
+            # Here it is the source that is too much.
+            raise BadBody(413, error) from error
         if not report.unchanged:
             await self._changed(report.dataset)
         return JSONResponse(to_json(report))
@@ -133,16 +150,20 @@ class Rest:
 
 
 def _answering(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint whose errors become problem JSON."""
+    """An endpoint whose errors become problem JSON, in a span that continues the caller's trace."""
 
     async def answer(request: Request) -> Response:
+        attached = context.attach(propagate.extract(request.headers))
         try:
-            return await endpoint(request)
+            with trace.span(f"{request.method} {request.url.path}"):
+                return await endpoint(request)
         except LakehouseError as error:
             return problem(error)
         except BadBody as refused:
             # The rest of the body is still on its way: nothing more can be read from this connection.
             return problem(refused.error, refused.status, headers={"Connection": "close"})
+        finally:
+            context.detach(attached)
 
     return answer
 

@@ -193,6 +193,12 @@ def test_an_upload_that_is_too_large_is_refused_and_not_kept(small: Served, coun
     assert left_over(small) == []
 
 
+def test_more_inline_text_than_the_limit_is_too_large(served: Served) -> None:
+    answer = served.http.post("/ingest", json={"source": {"text": "a\n" + "1\n" * 2_200_000, "name": "x.csv"}})
+    assert (answer.status_code, answer.json()["code"]) == (413, "limit_exceeded")
+    assert "4 MB" in answer.json()["detail"]
+
+
 def test_a_read_only_lake_takes_nothing(tmp_path: Path) -> None:
     with serving(tmp_path):
         pass

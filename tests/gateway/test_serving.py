@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,3 +99,20 @@ def test_on_a_wide_address_the_token_and_the_host_are_checked(tmp_path: Path) ->
         assert httpx2.post(url, json={"statement": "SELECT 1"}, headers=right).status_code == 200
         foreign = httpx2.post(url, json={"statement": "SELECT 1"}, headers={**right, "Host": "evil.example"})
         assert foreign.status_code == 421
+
+
+def test_a_request_continues_the_trace_of_its_sender(tmp_path: Path) -> None:
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
+    sender = {"traceparent": f"00-{trace_id}-b7ad6b7169203331-01"}
+    with started(tmp_path / "lake", "127.0.0.1:0", {"LAKEHOUSE_TRACE": "lake"}) as (_, port):
+        url = f"http://127.0.0.1:{port}/sql"
+        answer = httpx2.post(url, json={"statement": "SELECT 1", "response_format": "detailed"}, headers=sender)
+        assert answer.json()["trace_id"] == trace_id
+        statement = {"statement": f"SELECT name FROM system.spans WHERE trace_id = '{trace_id}' ORDER BY started_at"}
+        deadline = time.monotonic() + SECONDS
+        names: list[str] = []
+        # Spans are written some time after they end.
+        while "POST /sql" not in names and time.monotonic() < deadline:
+            names = [row[0] for row in httpx2.post(url, json=statement).json()["rows"]]
+    assert names[0] == "POST /sql"
+    assert "sql.execute" in names

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow.ipc
 import pytest
@@ -144,6 +145,28 @@ async def test_a_prompt_holds_what_was_given_as_plain_data(client: Client, promp
     assert " ".join(value.split()) in message.content.text
     assert message.role == "user"
     assert "`describe_dataset`" in message.content.text
+
+
+@pytest.mark.parametrize(
+    ("prompt", "arguments", "says"),
+    [
+        ("explore", {}, "there is no prompt 'explore'; prompts: explore_dataset, "),
+        ("explore_dataset", {}, "prompt explore_dataset needs the argument dataset"),
+    ],
+)
+async def test_a_prompt_that_cannot_be_filled_says_why(
+    client: Client, prompt: str, arguments: dict[str, str], says: str
+) -> None:
+    with pytest.raises(MCPError, match=says) as raised:
+        await client.get_prompt(prompt, arguments)
+    assert raised.value.code == -32602
+
+
+async def test_a_dataset_of_any_script_is_read_by_its_encoded_name(own: Served, era: str) -> None:
+    own.lake.ingest({"text": "a\n1\n", "name": "x.csv"}, dataset="столбцы")
+    async with Client(own.server, mode=era) as client:
+        encoded = await read(client, f"lakehouse://datasets/{quote('столбцы')}")
+        assert json.loads(encoded)["rows"] == 1
 
 
 async def test_datasets_are_completed(client: Client) -> None:

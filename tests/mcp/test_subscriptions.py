@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import quote
 
 import anyio
 import pytest
@@ -88,9 +89,23 @@ async def test_nobody_is_told_of_what_did_not_change(own: Served) -> None:
         assert waited.cancelled_caught
 
 
-async def test_a_subscriber_that_left_holds_up_nobody(own: Served) -> None:
+async def test_a_name_of_another_script_is_heard_of_however_it_is_written(own: Served) -> None:
+    for name in ("столбцы", quote("столбцы")):
+        uri = f"lakehouse://datasets/{name}"
+        async with Client(own.server) as client, client.listen(resource_subscriptions=[uri]) as events:
+            source = {"text": f"a\n{len(name)}\n", "name": "x.csv"}
+            await call(client, "ingest", source=source, dataset="столбцы")
+            with anyio.fail_after(SECONDS):
+                assert await anext(aiter(events)) == ResourceUpdated(uri=uri)
+
+
+async def test_a_subscriber_that_left_is_forgotten_and_holds_up_nobody(own: Served) -> None:
     async with Client(own.server, mode="legacy") as left:
         await left.subscribe_resource(LIST)
+        await left.subscribe_resource(LIST)
+        await left.subscribe_resource(PEOPLE)
+        assert own.server._subscribers.count == 2
+    assert own.server._subscribers.count == 0
     async with Client(own.server, mode="legacy") as client:
         with anyio.fail_after(SECONDS):
             await load(client)

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -13,15 +14,19 @@ import httpx2
 import psutil
 import pytest
 from mcp import Client
+from mcp.client.subscriptions import ResourceUpdated
 from mcp.shared.exceptions import MCPError
-from mcp_types import PromptReference, TextResourceContents
+from mcp_types import PromptReference, ResourceUpdatedNotification, TextResourceContents
 
 from mcp_lakehouse import Lakehouse
 from tests.mcp.calling import call, error, rows, text
 from tests.mcp.connecting import TOKEN, http_server, over_http, over_stdio
 from tests.mcp.processes import SLOW_PAGE, ends, worker_at_work, workers
 
-pytestmark = pytest.mark.anyio
+# Clients of earlier revisions subscribe in a way that the newest has removed.
+pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore::mcp.MCPDeprecationWarning")]
+
+SECONDS = 10
 
 TRIPS = "city,km\nOslo,3\nBergen,5\nOslo,4\n"
 
@@ -85,6 +90,25 @@ async def test_without_the_right_token_nobody_connects(served: tuple[str, Path],
     with pytest.raises((MCPError, httpx2.HTTPStatusError, ExceptionGroup)):
         async with over_http(served[0], era, token=TOKEN[:-1]) as client:
             await client.list_tools()
+
+
+async def test_a_subscriber_over_http_hears_of_a_change(served: tuple[str, Path]) -> None:
+    uri, told = "lakehouse://datasets", anyio.Event()
+
+    async def listen(message: Any) -> None:
+        if isinstance(message, ResourceUpdatedNotification):
+            told.set()
+
+    async with (
+        over_http(served[0], "legacy", message_handler=listen) as earlier,
+        over_http(served[0], "auto") as modern,
+        modern.listen(resource_subscriptions=[uri]) as events,
+    ):
+        await earlier.subscribe_resource(uri)
+        await call(modern, "ingest", source={"text": "a\n1\n", "name": "heard.csv"})
+        with anyio.fail_after(SECONDS):
+            assert await anext(aiter(events)) == ResourceUpdated(uri=uri)
+            await told.wait()
 
 
 async def test_who_changed_a_dataset_is_kept(served: tuple[str, Path], era: str) -> None:

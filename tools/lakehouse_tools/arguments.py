@@ -39,11 +39,18 @@ def check_arguments(server: MCPServer[Any], withheld: Mapping[str, str]) -> Any:
         # Inside the server's own layers a result is in its wire form already.
         if isinstance(result, dict) and result.get("isError"):
             for block in result.get("content", ()):
-                # Who called a tool knows which one it was.
-                block["text"] = block.get("text", "").removeprefix(f"Error executing tool {params.get('name')}: ")
+                block["text"] = _plain(block.get("text", ""), str(params.get("name")))
         return result
 
     return middleware
+
+
+def _plain(text: str, tool: str) -> str:
+    """An error without the name of the tool, which whoever called it knows."""
+    prefix = f"Error executing tool {tool}"
+    if text == prefix:
+        return f"{tool} failed unexpectedly; the server's log says why\nhint: try it in another way"
+    return text.removeprefix(f"{prefix}: ")
 
 
 def _problem(server: MCPServer[Any], withheld: Mapping[str, str], name: str, arguments: Any) -> str | None:

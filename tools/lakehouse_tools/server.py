@@ -68,7 +68,9 @@ def build_server(lake: Lakehouse, *, read_only: bool | None = None) -> Lakehouse
         subscribers, instructions=INSTRUCTIONS.format(loading="" if unchanging else "; load files with ingest")
     )
     withheld = dict.fromkeys(writing.NAMES, "the lake is served read-only") if unchanging else {}
-    server.middleware.extend([_warm_up(lake), _fixed_lists, check_arguments(server, withheld)])
+    server.middleware.extend(
+        [_warm_up(lake), _fixed_lists, check_arguments(server, withheld), prompts.check_prompts(server)]
+    )
     reading.register(server, lake, calls)
     if not unchanging:
         writing.register(server, lake, calls, subscribers)

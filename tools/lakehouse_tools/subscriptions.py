@@ -7,13 +7,16 @@ The SDK serves `subscriptions/listen` (2026-07-28) itself; clients of the earlie
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import anyio
 from mcp.server import MCPServer
+from mcp.server.connection import Connection
 from mcp.server.context import ServerRequestContext
 from mcp.server.session import ServerSession
 from mcp.server.subscriptions import InMemorySubscriptionBus, ResourcesListChanged, ResourceUpdated
-from mcp_types import EmptyResult, SubscribeRequestParams, UnsubscribeRequestParams
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_REQUEST, EmptyResult, SubscribeRequestParams, UnsubscribeRequestParams
 
 from lakehouse_tools.resources import DATASETS
 
@@ -24,11 +27,11 @@ _TELL_SECONDS = 1.0
 
 
 class Subscribers:
-    """Who listens. `bus` is for the SDK; sessions of the earlier revisions are kept here by URI."""
+    """Who listens. `bus` is for the SDK; connections of the earlier revisions are kept here by URI."""
 
     def __init__(self) -> None:
         self.bus = InMemorySubscriptionBus()
-        self._sessions: dict[str, list[ServerSession]] = {}
+        self._listening: dict[str, dict[Connection, ServerSession]] = {}
 
     def register(self, server: MCPServer[Any]) -> None:
         """Serve `resources/subscribe` and `resources/unsubscribe`."""
@@ -36,34 +39,38 @@ class Subscribers:
         low_level.add_request_handler("resources/subscribe", SubscribeRequestParams, self._subscribe)
         low_level.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, self._unsubscribe)
 
+    @property
+    def count(self) -> int:
+        """How many subscriptions of earlier revisions there are."""
+        return sum(map(len, self._listening.values()))
+
     async def dataset_changed(self, dataset: str) -> None:
         """Notify everyone who listens to the dataset, its sample, or the list."""
         await self.bus.publish(ResourcesListChanged())
-        for uri in (DATASETS, f"{DATASETS}/{dataset}", f"{DATASETS}/{dataset}/sample"):
+        # A client may write a name of another script as it is or percent-encoded.
+        names = dict.fromkeys((dataset, quote(dataset, safe="")))
+        for uri in (DATASETS, *(f"{DATASETS}/{name}{part}" for name in names for part in ("", "/sample"))):
             await self.bus.publish(ResourceUpdated(uri=uri))
-            for session in list(self._sessions.get(uri, ())):
-                if not await _told(session, uri):
-                    self._sessions[uri].remove(session)
+            for session in list(self._listening.get(uri, {}).values()):
+                with anyio.move_on_after(_TELL_SECONDS):
+                    await session.send_resource_updated(uri)
 
     async def _subscribe(self, ctx: ServerRequestContext[Any, Any], params: SubscribeRequestParams) -> EmptyResult:
-        if sum(map(len, self._sessions.values())) < _SUBSCRIPTIONS:
-            self._sessions.setdefault(str(params.uri), []).append(ctx.session)
+        if self.count >= _SUBSCRIPTIONS:
+            raise MCPError(INVALID_REQUEST, f"more than {_SUBSCRIPTIONS:,} subscriptions")
+        # Sessions are made anew for each message; what they share is the connection.
+        connection = ctx.session._connection
+        if not any(connection in listening for listening in self._listening.values()):
+            connection.exit_stack.callback(self._forget, connection)
+        self._listening.setdefault(str(params.uri), {})[connection] = ctx.session
         return EmptyResult()
 
     async def _unsubscribe(self, ctx: ServerRequestContext[Any, Any], params: UnsubscribeRequestParams) -> EmptyResult:
-        # Sessions are made anew for each message; what they share is the connection.
-        connection = ctx.session._connection
-        sessions = self._sessions.get(str(params.uri), [])
-        self._sessions[str(params.uri)] = [session for session in sessions if session._connection is not connection]
+        self._listening.get(str(params.uri), {}).pop(ctx.session._connection, None)
         return EmptyResult()
 
-
-async def _told(session: ServerSession, uri: str) -> bool:
-    with anyio.move_on_after(_TELL_SECONDS):
-        try:
-            await session.send_resource_updated(uri)
-        except Exception:
-            # The session has ended; whatever its transport raised, nobody is there to be told.
-            return False
-        return True
-    return False
+    def _forget(self, connection: Connection) -> None:
+        """The connection has ended."""
+        for listening in self._listening.values():
+            listening.pop(connection, None)
+        self._listening = {uri: listening for uri, listening in self._listening.items() if listening}
