@@ -42,6 +42,10 @@ SELECT round(avg(n.hourly_rate - b.hourly_rate), 2) AS mean_raise, count(*) AS w
 FROM workers n JOIN workers b AT (VERSION => 0) USING (worker_id)
 WHERE n.hourly_rate <> b.hourly_rate"""
 
+_HISTORY = """\
+SELECT dataset, to_version, operation, rows_added, rows_updated
+FROM system.operations ORDER BY time"""
+
 
 def demo(args: argparse.Namespace) -> int:
     """Run the session; fails when any answer is not what it must be."""
@@ -158,10 +162,7 @@ async def _minding(talk: _Talk) -> None:
     await talk.refused("sql", statement="SELECT hourly_wage FROM workers")
 
     talk.headline("The lake knows what happened to it")
-    history = await talk.call(
-        "sql",
-        statement="SELECT dataset, to_version, operation, rows_added, rows_updated FROM system.operations ORDER BY time",
-    )
+    history = await talk.call("sql", statement=_HISTORY)
     talk.expect(history, row_count=4)
 
 

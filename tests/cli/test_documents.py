@@ -115,8 +115,8 @@ def test_every_decision_is_listed() -> None:
         assert f"decisions/{path.name}" in listed
 
 
-def test_every_command_is_in_the_contract_of_the_help(cli: Cli) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_every_command_that_is_named_is_there(cli: Cli) -> None:
     shown = cli("--help").stdout
-    for command in set(re.findall(r"mcp-lakehouse (\w+)", readme)):
-        assert re.search(rf"^ {{4}}{command}\b", shown, re.MULTILINE), command
+    for document in DOCUMENTS:
+        for command in re.findall(r"(?:^|`|\()mcp-lakehouse (\w+)", document.read_text(encoding="utf-8"), re.MULTILINE):
+            assert re.search(rf"^ {{4}}{command}\b", shown, re.MULTILINE), f"{document}: {command}"
