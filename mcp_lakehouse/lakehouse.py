@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
@@ -61,6 +61,9 @@ from mcp_lakehouse.table import StagedFile
 from mcp_lakehouse.worker.channel import Message
 from mcp_lakehouse.worker.pool import Pool
 from mcp_lakehouse.worker.process import Worker
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FORMAT = 1
 _MARKER = "_lakehouse.json"
@@ -208,7 +211,10 @@ class Lakehouse:
         detailed: bool = False,
         cancel: CancelToken | None = None,
     ) -> QueryResult:
-        """Run one read-only statement over the datasets; the whole result stays readable by its URI.
+        """Run one read-only statement over the datasets.
+
+        `rows` is a preview within a reply's budget (`truncated` says so); `read_result` pages through the
+        whole result and `arrow` gives all of it.
 
         Raises `StatementRefused`, `StatementFailed`, `NotFound`, `LimitExceeded`, `Cancelled`.
         """
@@ -234,6 +240,13 @@ class Lakehouse:
             if result_uri.startswith(REJECTS_PREFIX):
                 return self._rejects(result_uri.removeprefix(REJECTS_PREFIX), offset, max_rows, cancel)
             return self._runner.page(self.results.find(result_uri), offset=offset, max_rows=max_rows, cancel=cancel)
+
+    def arrow(self, result_uri: str) -> pa.Table:
+        """All rows of an earlier result as a `pyarrow.Table`, whatever their number (types as DuckDB exports them)."""
+        import pyarrow as pa
+
+        with self._recording("read_result", None), pa.BufferReader(self.results.find(result_uri).read()) as source:
+            return pa.ipc.open_file(source).read_all()
 
     # Writing ----------------------------------------------------------------------------------
 

@@ -73,7 +73,8 @@ class Dataset:
             columns=len(self.snapshot.columns),
             version=self.snapshot.version,
             updated_at=timestamp(self.snapshot.updated_at),
-            searchable=bool(self.text),
+            # Search comes with the index; until then no dataset can be searched.
+            searchable=False,
         )
 
     def lineage(self, limit: int) -> list[LineageEntry]:
@@ -131,7 +132,12 @@ class Catalog:
             raise self.missing(name, dropped=found is not None)
         if version is None and at is None:
             return found
-        return Dataset(found.name, found.table, found.table.snapshot(version, at))
+        try:
+            return Dataset(found.name, found.table, found.table.snapshot(version, at))
+        except NotFound as error:
+            # The table knows itself by its folder; the caller by its name.
+            wanted = f"version {version}" if version is not None else f"version at {at}"
+            raise NotFound(f"dataset {found.name!r} has no {wanted}", hint=error.hint) from None
 
     def all(self) -> list[Dataset]:
         """Every dataset that is not dropped, by name."""

@@ -36,7 +36,8 @@ class Statistics:
             if measured is None:
                 measured = self._measure(dataset, [(column.name, column.type) for column in columns])
                 self._write(dataset, measured)
-        return [_statistics(column, *values) for column, values in zip(columns, measured, strict=True)]
+        rows = dataset.snapshot.rows
+        return [_statistics(column, rows, *values) for column, values in zip(columns, measured, strict=True)]
 
     def _measure(self, dataset: Dataset, columns: list[tuple[str, str]]) -> list[list[Json]]:
         measured: list[list[Json]] = []
@@ -77,12 +78,15 @@ class Statistics:
             return
 
 
-def _statistics(column: TableColumn, distinct: Json, least: Json, greatest: Json, nulls: Json) -> ColumnStatistics:
+def _statistics(
+    column: TableColumn, rows: int, distinct: Json, least: Json, greatest: Json, nulls: Json
+) -> ColumnStatistics:
     return ColumnStatistics(
         name=column.name,
         type=column.type,
         nullable=column.nullable,
-        distinct=distinct if isinstance(distinct, int) else None,
+        # The estimate may err upwards.
+        distinct=min(distinct, rows) if isinstance(distinct, int) else None,
         min=least,
         max=greatest,
         nulls=nulls if isinstance(nulls, int) else None,

@@ -190,7 +190,7 @@ class Loader:
             )
         if request.mode == "upsert":
             return self._upsert(worker, loaded, present, request, progress, cancel)
-        return loaded
+        return replace(loaded, notes=[*loaded.notes, *_what_stays(present, request, files)])
 
     def _upsert(
         self,
@@ -202,6 +202,11 @@ class Loader:
         cancel: CancelToken,
     ) -> _Loaded:
         key = _known_columns(list(request.key or (present.key if present else [])), loaded.columns, "key")
+        if present is not None and present.key and key != present.key:
+            raise InvalidInput(
+                f"{present.name!r} has the key {', '.join(present.key)}; an upsert by {', '.join(key)} would drop rows",
+                hint="leave key out, or load with mode='replace' to give the dataset another key",
+            )
         if not key:
             raise InvalidInput("mode='upsert' needs a key", hint="give key=[columns that identify a row]")
         base = present.snapshot.files if present else ()
@@ -398,6 +403,22 @@ def _report(name: str, version: int, loaded: _Loaded, load: str) -> IngestReport
         rejects_uri=REJECTS_PREFIX + load if loaded.rejects is not None else None,
         notes=loaded.notes,
     )
+
+
+def _what_stays(present: Dataset | None, request: Request, files: Sequence[SourceFile]) -> list[str]:
+    """What a caller may not expect: rows that stay beside the new ones, or go."""
+    if present is None:
+        return []
+    if request.mode == "replace":
+        return [f"the {present.snapshot.rows:,} rows of v{present.snapshot.version} were replaced"]
+    names = {file.name for file in files}
+    before = [entry for entry in present.lineage(_RECENT) if entry.source in names]
+    if not before:
+        return []
+    return [
+        f"{before[0].source} was loaded before (at {before[0].at}) with other content; its rows are still there. "
+        "mode='replace' or 'upsert' would change them"
+    ]
 
 
 def _unchanged(present: Dataset, version: int) -> IngestReport:

@@ -52,6 +52,7 @@ def load_tables(job: Job, readers: Sequence[Reader], existing: Columns | None) -
 
 def agree(job: Job, readers: Sequence[Reader], existing: Columns | None) -> Columns:
     """The columns that hold the rows of all readers, and of the dataset they join, without loss."""
+    _check_related(readers, existing)
     found: dict[str, tuple[str, str]] = {}
     for reader in readers:
         for name, kind in reader.columns:
@@ -62,8 +63,39 @@ def agree(job: Job, readers: Sequence[Reader], existing: Columns | None) -> Colu
     if existing is None:
         return [(name, stored_final(kind)) for name, kind in found.values()]
     old = {name.casefold(): kind for name, kind in existing}
+    _tell_differences(job, [name for name, _ in found.values()], [name for name, _ in existing])
     fitted = [(name, _fit(readers, name, old.get(name.casefold()), kind)) for name, kind in found.values()]
     return [(name, stored_final(kind)) for name, kind in merge_columns(existing, fitted)]
+
+
+def _check_related(readers: Sequence[Reader], existing: Columns | None) -> None:
+    """Files that share no column are no one table: most often a glob or a name that took in too much."""
+    known = {name.casefold() for name, _ in existing or ()}
+    for reader in readers:
+        own = {name.casefold() for name, _ in reader.columns}
+        if known and own and not known & own:
+            other = "the dataset" if existing else "the files before it"
+            shown = ", ".join(name for name, _ in reader.columns[:8])
+            raise SchemaMismatch(
+                f"{reader.name} shares no column with {other}; it has {shown}",
+                hint="load files of different shape into different datasets",
+            )
+        known |= own
+
+
+def _tell_differences(job: Job, new: Sequence[str], old: Sequence[str]) -> None:
+    folded_new, folded_old = ({name.casefold() for name in names} for names in (new, old))
+    added = [name for name in new if name.casefold() not in folded_old]
+    absent = [name for name in old if name.casefold() not in folded_new]
+    if added:
+        job.note(f"new columns, NULL in earlier rows: {_some(added)}")
+    if absent:
+        job.note(f"columns the source does not have, NULL in its rows: {_some(absent)}")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return ", ".join(names[:10]) + more
 
 
 def _fit(readers: Sequence[Reader], name: str, old: str | None, new: str) -> str:

@@ -58,7 +58,7 @@ def test_a_file_becomes_a_dataset_that_can_be_described_and_queried(lake: Lakeho
     assert described.sample[0] == [1, "Ada", "London"]
     assert described.lineage[0].rows == 3
     listed = lake.list_datasets().datasets[0]
-    assert (listed.name, listed.rows, listed.columns, listed.version, listed.searchable) == ("people", 3, 3, 0, True)
+    assert (listed.name, listed.rows, listed.columns, listed.version, listed.searchable) == ("people", 3, 3, 0, False)
     assert rows(lake, "SELECT name FROM people WHERE city = 'Austin'") == [["Edsger"]]
 
 
@@ -307,3 +307,23 @@ def test_one_unreadable_table_does_not_hide_the_others(lake: Lakehouse, tmp_path
     assert [dataset.name for dataset in lake.list_datasets().datasets] == ["good"]
     with pytest.raises(UnsupportedLake):
         lake.describe_dataset("foreign")
+
+
+def test_an_upsert_by_another_key_is_refused_and_surprises_are_told(lake: Lakehouse) -> None:
+    lake.ingest(put(lake, "people.csv", PEOPLE), key=["id"])
+    with pytest.raises(InvalidInput, match="has the key id"):
+        lake.ingest(put(lake, "up.csv", "id,name,city\n1,A,London\n"), "people", "upsert", key=["city"])
+    with pytest.raises(SchemaMismatch, match="shares no column"):
+        lake.ingest(put(lake, "planes.csv", "tail,seats\nN1,4\n"), "people")
+    edited = lake.ingest(put(lake, "people.csv", PEOPLE + "4,Barbara,Boston\n"))
+    assert any("was loaded before" in note for note in edited.notes)
+    grown = lake.ingest(put(lake, "more.csv", "id,email\n5,x@example.org\n"), "people")
+    assert any("new columns" in note and "email" in note for note in grown.notes)
+
+
+def test_all_rows_come_as_arrow(lake: Lakehouse) -> None:
+    result = lake.sql("SELECT i, i::VARCHAR AS s FROM range(5000) t(i)")
+    assert result.truncated
+    assert result.result_uri is not None
+    table = lake.arrow(result.result_uri)
+    assert (table.num_rows, table.column_names, table["i"][4999].as_py()) == (5000, ["i", "s"], 4999)
