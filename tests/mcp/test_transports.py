@@ -119,8 +119,8 @@ async def test_who_changed_a_dataset_is_kept(served: tuple[str, Path], era: str)
         assert who[0].startswith("mcp")
 
 
-async def test_two_servers_on_one_lake_see_what_the_other_did(tmp_path: Path, era: str) -> None:
-    async with over_stdio(tmp_path, era) as (first, _), over_stdio(tmp_path, era) as (second, _):
+async def test_two_servers_on_one_lake_see_what_the_other_did(tmp_path: Path) -> None:
+    async with over_stdio(tmp_path, "auto") as (first, _), over_stdio(tmp_path, "legacy") as (second, _):
         await call(first, "ingest", source={"text": TRIPS, "name": "trips.csv"})
         assert await rows(second, "SELECT count(*) FROM trips") == [[3]]
         more = {"text": "city,km\nTromsø,9\n", "name": "more.csv"}
