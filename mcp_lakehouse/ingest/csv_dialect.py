@@ -16,6 +16,8 @@ _PREAMBLE_LINES = 20
 _NUMBER = re.compile(r"[+-]?(\d[\d,.' ]*|\.\d+)([eE][+-]?\d+)?%?")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2})?")
 _TRUTH = frozenset({"true", "false", "t", "f", "yes", "no"})
+# Spreadsheet programs write it above the header to tell each other the delimiter.
+_SEPARATOR = re.compile(r'\ufeff?"?sep=([^"\n])"?[,;\t ]*\n', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,48 @@ def detect(sample: str, *, preferred: str | None = None) -> Dialect | None:
     `preferred` is the delimiter that the file's name promises; it wins where it fits as well.
     """
     # Only these end a line; str.splitlines would also split at form feeds and the like.
-    sample = sample.replace("\r\n", "\n")
+    original = sample = sample.replace("\r\n", "\n")
+    told = _SEPARATOR.match(sample)
+    if told is not None:
+        # Blank lines are passed over, and keep the numbers of the others.
+        sample = "\n" + sample[told.end() :]
+        preferred = told.group(1)
+    found = _detected(sample, original, preferred, (preferred,) if told is not None else DELIMITERS)
+    comments = _comments(sample)
+    if found is None or not comments:
+        return found
+    lines = sample.split("\n")
+    blanked = "\n" * comments + "\n".join(lines[comments:])
+    beyond = _detected(blanked, original, preferred, (preferred,) if told is not None else DELIMITERS)
+    return beyond if beyond is not None and _are_comments(lines[:comments], blanked, beyond) else found
+
+
+def _comments(sample: str) -> int:
+    """How many lines the text begins with that are blank or start with `#`; 0 if no other line follows."""
+    lines = sample.split("\n")
+    count = next((place for place, line in enumerate(lines) if line.strip() and not line.startswith("#")), 0)
+    return count if any(line.strip() for line in lines[:count]) else 0
+
+
+def _are_comments(above: list[str], below: str, table: Dialect) -> bool:
+    """Whether the lines that start with `#` stand above a table, and are not its header or its first rows."""
+    above = [line for line in above if line.strip()]
+    width = len(table.names)
+    if width < 2:
+        return len(above) > 1
+    if len(above[-1].split(table.delimiter)) != width:
+        return True
+    # As many fields as the table has: this may be its header, unless the next line shows clearly that it is.
+    records = _records(below, table.delimiter, table.quote, table.escape)
+    first, *rows = [record.fields for record in records if not record.blank]
+    return table.header and any(_stands_out(field, place, rows[:100]) for place, field in enumerate(first))
+
+
+def _detected(sample: str, original: str, preferred: str | None, delimiters: tuple[str, ...]) -> Dialect | None:
     quote = _quote(sample)
     best: tuple[tuple[float, int], str, str] | None = None
     for escape in (quote, "\\") if "\\" + quote in sample else (quote,):
-        for delimiter in DELIMITERS:
+        for delimiter in delimiters:
             found = (record for record in _records(sample, delimiter, quote, escape) if not record.blank)
             widths = [len(record.fields) if record.sound else 0 for record in found]
             score = _score(widths)
@@ -70,11 +109,11 @@ def detect(sample: str, *, preferred: str | None = None) -> Dialect | None:
     if best is None and preferred is not None and preferred in _first_line(sample):
         best = (0.0, 0), preferred, quote
     if best is None:
-        delimiter, escape = next((each for each in DELIMITERS if each not in sample), _NEVER_FOUND), quote
+        delimiter, escape = next((each for each in delimiters if each not in sample), _NEVER_FOUND), quote
     else:
         _, delimiter, escape = best
     records = [record for record in _records(sample, delimiter, quote, escape) if not record.blank]
-    return _layout(records, sample, delimiter, quote, escape) if records else None
+    return _layout(records, original, delimiter, quote, escape) if records else None
 
 
 def _usual(widths: list[int]) -> int:
@@ -102,7 +141,7 @@ def _layout(records: list[_Record], sample: str, delimiter: str, quote: str, esc
     width = usual[0][0] if usual else len(names)
     while header and names and not names[-1].strip() and len(names) > width:
         names.pop()
-    share = usual[0][1] / len(rest) if rest else 0.0
+    share = usual[0][1] / len(rest) if usual else 0.0
     if width > len(names) and share > 0.5 and (len(names) > 1 or delimiter != _NEVER_FOUND):
         names += [""] * (width - len(names))
     lines = sample.split("\n", first.line)
@@ -137,13 +176,27 @@ def _is_header(first: tuple[str, ...], rows: list[tuple[str, ...]]) -> bool:
     named = [field.strip().casefold() for field in first if field.strip()]
     if not rows:
         return "text" in kinds and "number" not in kinds
-    for place, kind in enumerate(kinds):
-        below = {_kind(row[place]) for row in rows if place < len(row)} - {"empty"}
-        if kind == "text" and below and "text" not in below:
-            return True
+    for place, field in enumerate(first):
+        if field.strip().casefold() in ("t", "f") and "truth" not in _kinds_below(place, rows):
+            kinds[place] = "text"
+    if any(_stands_out(field, place, rows) for place, field in enumerate(first)):
+        return True
     if all(kind in ("text", "empty") for kind in kinds):
         return len(set(named)) == len(named) or len(named) > 3
     return _years(first, kinds)
+
+
+def _stands_out(field: str, place: int, rows: list[tuple[str, ...]]) -> bool:
+    """Whether a field is a word above a column of numbers, dates or truths."""
+    below = _kinds_below(place, rows)
+    kind = _kind(field)
+    # Two letters that may be truths are names where nothing below is one.
+    word = kind == "text" or (field.strip().casefold() in ("t", "f") and "truth" not in below)
+    return word and bool(below) and "text" not in below
+
+
+def _kinds_below(place: int, rows: list[tuple[str, ...]]) -> set[str]:
+    return {_kind(row[place]) for row in rows if place < len(row)} - {"empty"}
 
 
 def _years(first: tuple[str, ...], kinds: list[str]) -> bool:

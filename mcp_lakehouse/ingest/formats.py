@@ -127,8 +127,8 @@ def foreign(head: bytes) -> str | None:
     for magic, what in _FOREIGN:
         if head.startswith(magic):
             return what
-    # A stray control character is bad text, many are no text.
-    return "binary data" if len(_CONTROLS.findall(head)) > len(head) / 100 else None
+    # A stray control character is bad text, many are no text; zeros are in no text but UTF-16 and UTF-32.
+    return "binary data" if b"\0" in head or len(_CONTROLS.findall(head)) > len(head) / 100 else None
 
 
 def text_format(head: bytes) -> str:

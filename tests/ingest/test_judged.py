@@ -1,0 +1,74 @@
+"""Files that once crashed a load, lost something without a word, or named the wrong thing."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingest.harness import Loading
+from mcp_lakehouse.errors import UnreadableSource
+from mcp_lakehouse.ingest.csv_dialect import detect
+
+
+@pytest.mark.parametrize("content", ['a,b\n1,"x\n', 'a\n"\n'])
+def test_a_table_whose_only_row_has_an_open_quote_is_refused_with_its_line(loading: Loading, content: str) -> None:
+    with pytest.raises(UnreadableSource, match=r"all 1 rows of t\.csv were rejected \(line 2: a quote is opened"):
+        loading.load_text("t.csv", content)
+
+
+def test_rows_with_open_quotes_below_the_header_are_rejected(loading: Loading) -> None:
+    loaded = loading.load_text("t.csv", 'a,b,c\n1,"2,3\n4,5,6\n"7,8,9\n')
+    assert loaded.rows == [(4, 5, 6)]
+    assert [reject["line"] for reject in loaded.rejects] == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("content", "names", "rows"),
+    [
+        ("# made by x\n# on y\na,b\n1,2\n3,4\n", ["a", "b"], [(1, 2), (3, 4)]),
+        ("# x, y\na,b\n1,2\n", ["a", "b"], [(1, 2)]),
+        ("# it's one\n\n# two\nname\nx\ny\n", ["name"], [("x",), ("y",)]),
+        ("# made by x\n#id,b\n1,2\n", ["#id", "b"], [(1, 2)]),
+        ("#id,b\n1,2\n", ["#id", "b"], [(1, 2)]),
+        ("#tag,of\n#foo,a\nbar,b\n", ["#tag", "of"], [("#foo", "a"), ("bar", "b")]),
+        ("#tag\nx\ny\n", ["#tag"], [("x",), ("y",)]),
+    ],
+)
+def test_comments_above_a_header_are_passed_over_but_a_header_may_begin_with_the_sign(
+    loading: Loading, content: str, names: list[str], rows: list[tuple[object, ...]]
+) -> None:
+    loaded = loading.load_text("t.csv", content)
+    assert (list(loaded.types), loaded.rows, loaded.rejects) == (names, rows, [])
+    assert ("passed over: #" in loaded.notes) == (names[0][0] != "#" or content.startswith("# made"))
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        ("sep=;\na;b\n1;2\n3;4\n", [(1, 2), (3, 4)]),
+        ("\ufeffsep=,\r\na,b\r\n1;2,3\r\n4;5,6\r\n", [("1;2", 3), ("4;5", 6)]),
+        ('"sep=^"\na^b\n1^2\n', [(1, 2)]),
+    ],
+)
+def test_the_line_that_names_the_delimiter_is_obeyed_and_is_no_row(
+    loading: Loading, content: str, rows: list[tuple[object, ...]]
+) -> None:
+    loaded = loading.load_text("t.csv", content)
+    assert (list(loaded.types), loaded.rows) == (["a", "b"], rows)
+
+
+@pytest.mark.parametrize("content", ["t\n12:30\n", "t\n2020-01-01\n", "f\n1\n", "t\nfoo\nbar\n"])
+def test_a_name_of_one_letter_that_could_be_a_truth_is_still_a_header(content: str) -> None:
+    dialect = detect(content)
+    assert dialect is not None
+    assert (dialect.header, dialect.names) == (True, (content[0],))
+
+
+def test_letters_for_truths_are_rows_where_more_follow() -> None:
+    dialect = detect("t\nf\nt\n")
+    assert dialect is not None
+    assert not dialect.header
+
+
+def test_text_with_zero_bytes_is_no_text(loading: Loading) -> None:
+    with pytest.raises(UnreadableSource, match="binary data"):
+        loading.load_text("t.csv", b"a,b\n1,x\0y\n" + b"3,4\n" * 1000)
