@@ -177,7 +177,7 @@ class Lakehouse:
         """A page of datasets by name; `match` is looked for in names and descriptions."""
         with self._recording("list_datasets", None):
             datasets, following = self.catalog.page(match, limit, cursor)
-            return DatasetList([dataset.summary() for dataset in datasets], following)
+            return DatasetList([each.summary() for each in datasets], following, self.catalog.unreadable or None)
 
     def describe_dataset(self, dataset: str, sample_rows: int = 3) -> DatasetDescription:
         """Columns with statistics, sample rows and lineage of a dataset's newest version."""

@@ -57,6 +57,8 @@ class DatasetList:
 
     datasets: list[DatasetSummary]
     next_cursor: str | None = None
+    # Names of datasets whose tables cannot be read; describing one says why.
+    unreadable: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

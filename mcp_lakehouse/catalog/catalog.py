@@ -104,6 +104,7 @@ class Catalog:
         self._lock = threading.Lock()
         self._tables: dict[str, Table] = {}
         self._listed: frozenset[str] = frozenset()
+        self._unreadable: set[str] = set()
         self._listed_at = float("-inf")
 
     def table(self, name: str) -> Table:
@@ -154,11 +155,19 @@ class Catalog:
         return [dataset for dataset in found if dataset is not None]
 
     def _find_readable(self, name: str) -> Dataset | None:
-        """As `find`; one table that cannot be read (`get` says why, and `doctor`) does not hide the others."""
+        """As `find`; one table that cannot be read (`get` says why) does not hide the others."""
         try:
-            return self.find(name)
+            found = self.find(name)
         except UnsupportedLake:
+            self._unreadable.add(name)
             return None
+        self._unreadable.discard(name)
+        return found
+
+    @property
+    def unreadable(self) -> list[str]:
+        """The names of tables that could not be read when all were last looked at."""
+        return sorted(self._unreadable & self._listed)
 
     def names(self) -> frozenset[str]:
         """The names of all tables, dropped ones too."""

@@ -36,11 +36,13 @@ def datasets(args: argparse.Namespace, opening: Opening) -> int:
             if cursor is None:
                 break
     if args.json:
-        show.json_value(DatasetList(found))
+        show.json_value(DatasetList(found, unreadable=page.unreadable))
     elif found:
         show.facts(_LISTED, found)
     else:
         say("no datasets match" if args.match else "no datasets yet; load one with: mcp-lakehouse ingest FILE")
+    if page.unreadable:
+        say(f"unreadable, doctor says why: {', '.join(page.unreadable)}")
     return 0
 
 

@@ -56,10 +56,11 @@ def _sources(args: argparse.Namespace) -> Iterator[list[str]]:
             raise InvalidInput("--name goes with standard input only", hint="give - as the source, or leave it out")
         yield [_absolute(source) for source in args.source]
         return
-    name = args.name or ""
-    if args.source != ["-"] or Path(name).name != name or "." not in name:
+    # Without an ending the content tells the format.
+    name = args.name or "stdin"
+    if args.source != ["-"] or Path(name).name != name:
         raise InvalidInput(
-            "standard input needs --name with an ending that tells its format, and no other source",
+            "standard input goes alone, and --name is a file name",
             hint="as in: mcp-lakehouse ingest - --name data.csv < file",
         )
     with tempfile.TemporaryDirectory(prefix="mcp-lakehouse-") as folder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +33,11 @@ class Job:
     row_group_rows: int
     file_bytes: int
     columns_limit: int
+    # One thread for what can be done while the engine works.
+    background: Executor
     notes: list[str] = field(default_factory=list)
+    # BIGINT columns of the dataset whose values a DOUBLE holds exactly.
+    exact: frozenset[str] = frozenset()
 
     def note(self, text: str) -> None:
         """Tell the user something, once; past 50 notes they are dropped."""

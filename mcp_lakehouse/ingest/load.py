@@ -175,14 +175,13 @@ class Loader:
                 "op": "load",
                 "files": [{"path": str(f.path), "name": f.name, "format": f.format, "sheet": f.sheet} for f in files],
                 "columns": existing,
+                "exact": sorted(_exact(present)) if present is not None and existing is not None else [],
                 "columns_limit": self._limits.columns,
             },
             progress,
             cancel,
         )
         loaded = _loaded(answer)
-        if present is not None and existing is not None:
-            loaded = replace(loaded, columns=_not_narrower(present, loaded.columns))
         if present is not None and request.mode == "append" and present.kind != loaded.kind:
             raise InvalidInput(
                 f"{present.name!r} holds {present.kind}, the source is {loaded.kind}",
@@ -226,6 +225,11 @@ class Loader:
             )
         replaced = answer["replaced"]
         kept = [_staged(each["file"]) for each in replaced if each["file"] is not None]
+        notes = [*loaded.notes, *answer.get("notes", [])]
+        gone = sum(local[each["path"]].rows for each in replaced) - sum(file.rows for file in kept)
+        if gone > answer["updated"]:
+            keys = f"{gone:,} rows had the {answer['updated']:,} updated keys"
+            notes.append(f"{keys}: the key was not unique, one row of each is left")
         return _Loaded(
             columns=loaded.columns,
             files=[*kept, *(_staged(file) for file in answer["incoming"])],
@@ -234,7 +238,7 @@ class Loader:
             rejected=loaded.rejected + answer["rejected"],
             rejects=_joined(loaded.rejects, answer["rejects"]),
             kind=loaded.kind,
-            notes=[*loaded.notes, *answer.get("notes", [])],
+            notes=notes,
             base=_version(present),
             removed=[local[each["path"]].key for each in replaced],
         )
@@ -430,7 +434,10 @@ def _unchanged(present: Dataset, version: int) -> IngestReport:
         rows_rejected=0,
         unchanged=True,
         inferred=[InferredColumn(column.name, column.type) for column in present.snapshot.columns],
-        notes=["these bytes are in the dataset already; nothing was written"],
+        notes=[
+            "these bytes are in the dataset already; "
+            + ("nothing was written" if version == present.snapshot.version else "only its description changed")
+        ],
     )
 
 
@@ -439,24 +446,19 @@ def _combined(contents: Iterable[str]) -> str:
 
 
 def _columns_of(dataset: Dataset) -> list[list[str]]:
-    """The columns as new data must fit them; a BIGINT whose values a DOUBLE holds exactly counts as INTEGER."""
-    snapshot = dataset.snapshot
-    exact = exact_in_double(snapshot.columns, snapshot.files)
-    return [[column.name, "INTEGER" if column.name in exact else column.type] for column in snapshot.columns]
+    return [[column.name, column.type] for column in dataset.snapshot.columns]
 
 
-def _not_narrower(present: Dataset, columns: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Columns with BIGINT back where it had counted as INTEGER and need not become DOUBLE."""
-    wide = {column.name for column in present.snapshot.columns if column.type == "BIGINT"}
-    return [[name, "BIGINT" if name in wide and type_ == "INTEGER" else type_] for name, type_ in columns]
+def _exact(dataset: Dataset) -> frozenset[str]:
+    return exact_in_double(dataset.snapshot.columns, dataset.snapshot.files)
 
 
 def _merged(present: Dataset, columns: Sequence[Sequence[str]]) -> list[TableColumn]:
     known = {column.name: column for column in present.snapshot.columns}
-    merged = merge_columns([(name, type_) for name, type_ in _columns_of(present)], [(n, t) for n, t in columns])
+    old = [(name, type_) for name, type_ in _columns_of(present)]
+    merged = merge_columns(old, [(name, type_) for name, type_ in columns], _exact(present))
     return [
-        TableColumn(name, type_, True, known[name].description if name in known else None)
-        for name, type_ in _not_narrower(present, merged)
+        TableColumn(name, type_, True, known[name].description if name in known else None) for name, type_ in merged
     ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,8 @@ class Loader:
             row_group_rows=request.get("row_group_rows", defaults.row_group_rows),
             file_bytes=request.get("file_bytes", defaults.file_bytes),
             columns_limit=request.get("columns_limit", defaults.columns),
+            background=ThreadPoolExecutor(max_workers=1),
+            exact=frozenset(request.get("exact", ())),
         )
         try:
             return operation(job, request)
@@ -90,6 +93,7 @@ class Loader:
                 raise _full(staging) from None
             raise
         finally:
+            job.background.shutdown(cancel_futures=True)
             connection.close()
             for left in staging.glob("text-*"):
                 left.unlink(missing_ok=True)

@@ -65,7 +65,7 @@ def agree(job: Job, readers: Sequence[Reader], existing: Columns | None) -> Colu
     old = {name.casefold(): kind for name, kind in existing}
     _tell_differences(job, [name for name, _ in found.values()], [name for name, _ in existing])
     fitted = [(name, _fit(readers, name, old.get(name.casefold()), kind)) for name, kind in found.values()]
-    return [(name, stored_final(kind)) for name, kind in merge_columns(existing, fitted)]
+    return [(name, stored_final(kind)) for name, kind in merge_columns(existing, fitted, job.exact)]
 
 
 def _check_related(readers: Sequence[Reader], existing: Columns | None) -> None:
@@ -170,6 +170,9 @@ def _write_batch(job: Job, batch: list[Reader], start: int, columns: Columns) ->
 def _learn(batch: list[Reader], error: UnreadableSource) -> None:
     """Turn an engine error that can be mended into another round."""
     delimited = [reader for reader in batch if isinstance(reader, CsvReader)]
+    for reader in delimited:
+        if reader.mend():
+            raise Retry
     if DRIFT in error.message and delimited:
         for reader in delimited:
             reader.count_everything()

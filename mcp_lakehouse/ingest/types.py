@@ -45,9 +45,12 @@ def widen(old: str, new: str) -> str | None:
     return None if found is None else str(found)
 
 
-def merge_columns(old: list[tuple[str, str]], new: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def merge_columns(
+    old: list[tuple[str, str]], new: list[tuple[str, str]], exact: frozenset[str] = frozenset()
+) -> list[tuple[str, str]]:
     """The columns of a dataset after rows with columns `new` joined those with columns `old`.
 
+    `exact` names BIGINT columns whose values a DOUBLE holds exactly: they may become one.
     Names are compared without case and the old spelling wins; columns on one side only are nullable.
     Raises `SchemaMismatch` showing both sides where a type cannot be widened.
     """
@@ -55,7 +58,8 @@ def merge_columns(old: list[tuple[str, str]], new: list[tuple[str, str]]) -> lis
     merged: list[tuple[str, str]] = []
     clashes: set[str] = set()
     for name, kind in old:
-        wide = widen(kind, incoming.get(name.casefold(), UNKNOWN))
+        other = incoming.get(name.casefold(), UNKNOWN)
+        wide = other if name in exact and other == "DOUBLE" else widen(kind, other)
         if wide is None:
             clashes.add(name.casefold())
         merged.append((name, wide or kind))

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcp_lakehouse.errors import InvalidInput, LakehouseError, LimitExceeded, StatementFailed, StorageFailed, from_wire
-from mcp_lakehouse.sql.guard import SYSTEM_SCHEMA, Checked, Parser, TableName, check
+from mcp_lakehouse.sql import hints
+from mcp_lakehouse.sql.guard import RESULT_PREFIX, SYSTEM_SCHEMA, Checked, Parser, TableName, check
 from mcp_lakehouse.sql.values import quote
 from mcp_lakehouse.store.failures import FULL, local_failure
 from mcp_lakehouse.worker import confine
@@ -82,6 +83,10 @@ def _lock(connection: duckdb.DuckDBPyConnection, config: Message, scratch: Path)
     for name, value in settings.items():
         connection.execute(f"SET {name} = {_literal(value)}")
     connection.execute(f"CREATE SCHEMA {SYSTEM_SCHEMA}")
+    # For the one kind of statement whose tree cannot be rewritten: a PIVOT that finds its columns itself.
+    connection.execute(
+        f"CREATE MACRO result(uri) AS TABLE FROM query_table('result_' || replace(uri, '{RESULT_PREFIX}', ''))"
+    )
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     rows = connection.execute(
@@ -332,7 +337,8 @@ class Engine:
                 f"a data file of {_names(checked)} could not be read: {text}",
                 hint="run `mcp-lakehouse doctor`; an older version may still be whole: AT (VERSION => n)",
             )
-        return StatementFailed(text, hint=self._schema_hint(checked))
+        known = [hints.hint(text, checked.text), self._schema_hint(checked)]
+        return StatementFailed(hints.message(text), hint="; ".join(filter(None, known)) or None)
 
     def _schema_hint(self, checked: Checked) -> str | None:
         lines = []
@@ -411,7 +417,8 @@ def _parser(connection: duckdb.DuckDBPyConnection) -> Parser:
         except ValueError:
             return ["UNKNOWN"]
         except duckdb.Error as error:
-            raise StatementFailed(_first_part(str(error)), hint="the dialect is DuckDB's") from None
+            text = hints.message(_first_part(str(error)))
+            raise StatementFailed(text, hint=hints.hint(text, statement) or "the dialect is DuckDB's") from None
 
     def tree(statement: str) -> dict[str, Any]:
         try:

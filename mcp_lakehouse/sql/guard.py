@@ -176,9 +176,10 @@ def _check_dynamic_pivot(statement: str, parser: Parser) -> Checked:
         raise StatementRefused("only one read-only statement may run", hint=_READ_HINT)
     walk = _Walk(parser)
     walk.visit(parser.tree(body))
-    if walk.rewritten:
+    # result() is a macro of the engine's as well, so it needs no rewriting here.
+    if walk.must_rewrite:
         raise StatementRefused(
-            "a PIVOT without an IN list cannot name system datasets or versions",
+            "a PIVOT without an IN list cannot name system datasets or old versions",
             hint="give the values: PIVOT t ON c IN ('a', 'b') USING …",
         )
     verb = "EXPLAIN" if explain else "PIVOT"
@@ -192,6 +193,7 @@ class _Walk:
         self.tables: set[TableName] = set()
         self.local_names: set[str] = set()
         self.rewritten = False
+        self.must_rewrite = False
         self._parser = parser
 
     def visit(self, value: object) -> None:
@@ -249,7 +251,7 @@ class _Walk:
             node["column_names"] = names[1:]
             if "qualified_name" in node:
                 node["qualified_name"] = {"path": names[1:]}
-            self.rewritten = True
+            self.rewritten = self.must_rewrite = True
 
     def _table(self, node: Node) -> None:
         path = [part for part in (node.get("catalog_name"), node.get("schema_name")) if part]
@@ -327,7 +329,7 @@ class _Walk:
         node["catalog_name"], node["schema_name"], node["table_name"] = "", schema or "", table
         node["qualified_name"] = {"path": [schema, table] if schema else [table]}
         node["alias"] = node["alias"] or alias
-        self.rewritten = True
+        self.rewritten = self.must_rewrite = True
 
     def _replace(self, node: Node, from_clause: str, alias: str, *, whole: bool = True) -> None:
         """Put a table expression of our own in a node's place; `whole` also names the tables it uses."""
@@ -341,6 +343,7 @@ class _Walk:
                 TableName("system", name) for name in SYSTEM_DATASETS if f"{SYSTEM_SCHEMA}.{name}" in from_clause
             )
         self.rewritten = True
+        self.must_rewrite = self.must_rewrite or whole
 
 
 SYSTEM_DATASETS = (

@@ -58,7 +58,8 @@ class Page:
         for row in rows:
             cells = [_fit(cell, self._cell_chars) for cell in row]
             cut_here = cells != row
-            size = len(json.dumps(cells, ensure_ascii=False, separators=(",", ":"))) + 1
+            # Bytes: scripts beyond Latin cost a model about a token for each character, not a quarter.
+            size = len(json.dumps(cells, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")) + 1
             # The first row is always there, however wide: an empty page would help nobody.
             if kept and used + size > self._max_chars:
                 break

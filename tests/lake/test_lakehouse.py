@@ -304,7 +304,8 @@ def test_one_unreadable_table_does_not_hide_the_others(lake: Lakehouse, tmp_path
     log.mkdir(parents=True)
     protocol = {"protocol": {"minReaderVersion": 99, "minWriterVersion": 99}}
     (log / f"{0:020d}.json").write_text(json.dumps(protocol))
-    assert [dataset.name for dataset in lake.list_datasets().datasets] == ["good"]
+    listed = lake.list_datasets()
+    assert ([dataset.name for dataset in listed.datasets], listed.unreadable) == (["good"], ["foreign"])
     with pytest.raises(UnsupportedLake):
         lake.describe_dataset("foreign")
 
@@ -327,3 +328,11 @@ def test_all_rows_come_as_arrow(lake: Lakehouse) -> None:
     assert result.result_uri is not None
     table = lake.arrow(result.result_uri)
     assert (table.num_rows, table.column_names, table["i"][4999].as_py()) == (5000, ["i", "s"], 4999)
+
+
+def test_an_upsert_on_a_key_that_was_not_unique_says_what_it_did(lake: Lakehouse) -> None:
+    lake.ingest({"text": "k,v,w\n1,a,x\n1,b,y\n", "name": "t.csv"})
+    report = lake.ingest({"text": "k,v\n1,c\n", "name": "t.csv"}, mode="upsert", key=["k"])
+    assert any("not unique" in note for note in report.notes)
+    assert any("does not have" in note and "w" in note for note in report.notes)
+    assert rows(lake, "SELECT * FROM t") == [[1, "c", None]]

@@ -55,6 +55,7 @@ def test_rows_come_with_types_count_and_versions(runner: Runner) -> None:
         ("PIVOT trips ON city USING count(*)", [[1, 1, 0], [2, 1, 0], [3, 0, 1]]),
         ("SELECT * FROM (PIVOT (SELECT city FROM trips) ON city || '!' USING count(*))", [[1, 2]]),
         ("SHOW TABLES", [["empty"], ["trips"]]),
+        ("SELECT count(*) FROM trips t AT (VERSION => 1)", [[3]]),
         ("SELECT table_name FROM information_schema.tables ORDER BY ALL", [["empty"], ["trips"]]),
         ("SELECT system.datasets.rows FROM system.datasets WHERE name = 'trips'", [[3]]),
         ("SELECT id FROM evolved ORDER BY id", [[1], [5_000_000_000]]),
@@ -160,6 +161,9 @@ def test_a_changed_dataset_is_seen_at_once(runner: Runner, catalog: FakeCatalog)
     [
         ("SELECT nope FROM trips", StatementFailed, "columns: trips(id BIGINT, city VARCHAR"),
         ("SELEC 1", StatementFailed, "syntax error"),
+        ("FROM trips AT (VERSION => 1) t", StatementFailed, "an alias stands before AT"),
+        ("DESCRIBE trips AT (VERSION => 1)", StatementFailed, "(FROM t AT (VERSION => 3))"),
+        ('SELECT * FROM trips WHERE city = "Oslo"', StatementFailed, "single quotes: 'Oslo'"),
         ("SELECT * FROM nowhere", NotFound, "there are: trips"),
         ("SELECT sume(id) FROM trips", StatementRefused, "did you mean"),
         ("DELETE FROM trips", StatementRefused, "ingest"),
@@ -257,3 +261,14 @@ def test_a_very_wide_row_fits_and_too_many_columns_are_refused(runner: Runner) -
     assert len(str(result.rows[0])) < 60_000
     with pytest.raises(LimitExceeded, match="columns"):
         run(runner, "PIVOT (SELECT i FROM range(5000) t(i)) ON i USING count(*)")
+
+
+def test_a_pivot_that_finds_its_columns_works_over_a_result(runner: Runner) -> None:
+    result = run(runner, "SELECT * FROM (VALUES ('a', 1), ('b', 2), ('a', 3)) v(k, n)")
+    assert rows(runner, f"PIVOT result('{result.result_uri}') ON k USING sum(n)") == [[4, 2]]
+
+
+def test_text_in_other_scripts_costs_what_it_costs(runner: Runner) -> None:
+    result = run(runner, "SELECT repeat('日本語', 30) FROM range(1000)")
+    assert result.truncated
+    assert sum(len(str(row)) for row in result.rows) < 4_000

@@ -56,7 +56,8 @@ def _(record: QueryResult, chars: int = PLAIN_CHARS) -> QueryResult:
 def _(record: DatasetList, chars: int = PLAIN_CHARS) -> DatasetList:
     short = [replace(each, description=_cut(each.description, _DESCRIPTION_CHARS)) for each in record.datasets]
     shown = _first(short, chars)
-    return DatasetList(shown, record.next_cursor if len(shown) == len(short) else shown[-1].name)
+    following = record.next_cursor if len(shown) == len(short) else shown[-1].name
+    return replace(record, datasets=shown, next_cursor=following)
 
 
 @fitted.register
@@ -89,7 +90,8 @@ def _first(items: Sequence[T], chars: int) -> list[T]:
     kept: list[T] = []
     used = 0
     for item in items:
-        used += len(_compact(to_json(item))) + 1
+        # Bytes: scripts beyond Latin cost a model about a token for each character, not a quarter.
+        used += len(_compact(to_json(item)).encode("utf-8", "replace")) + 1
         if kept and used > chars:
             break
         kept.append(item)

@@ -58,8 +58,6 @@ def _(record: QueryResult) -> str:
 
 @text.register
 def _(record: DatasetList) -> str:
-    if not record.datasets:
-        return "no datasets; load one with ingest"
     lines = [
         f"{each.name}: {each.kind}, {each.rows:,} rows x {each.columns} columns, v{each.version}, {each.updated_at}"
         + (", searchable" if each.searchable else "")
@@ -68,7 +66,9 @@ def _(record: DatasetList) -> str:
     ]
     if record.next_cursor:
         lines.append(f"(more: cursor={record.next_cursor!r})")
-    return "\n".join(lines)
+    if record.unreadable:
+        lines.append(f"(unreadable, describe_dataset says why: {', '.join(record.unreadable)})")
+    return "\n".join(lines) or "no datasets; load one with ingest"
 
 
 @text.register

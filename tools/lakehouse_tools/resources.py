@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from mcp.server import MCPServer
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from lakehouse_tools.calls import Calls
@@ -16,6 +17,7 @@ from mcp_lakehouse.errors import InvalidInput, LakehouseError, LimitExceeded, No
 from mcp_lakehouse.lakehouse import Lakehouse
 from mcp_lakehouse.limits import MIB
 from mcp_lakehouse.records import Json, to_json
+from mcp_lakehouse.sql.guard import RESULT_PREFIX
 
 DATASETS = "lakehouse://datasets"
 # A resource is read whole, into memory on both sides.
@@ -74,6 +76,7 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:
         name="result",
         title="Result of a statement",
         description="All rows of a result: format=json (default), csv, or arrow (IPC file)",
+        mime_type="application/json",
     )
     async def whole_result(identifier: str, format: str = "json") -> str | bytes:
         uri = f"lakehouse://results/{identifier}"
@@ -89,6 +92,25 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:
         writer.writerow([column.name for column in columns])
         writer.writerows([_csv_cell(cell) for cell in row] for row in rows)
         return out.getvalue()
+
+
+def content_types() -> Any:
+    """Middleware: the SDK knows one content type for each template, a result has one for each format."""
+
+    async def middleware(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        result = await call_next(ctx)
+        uri = str((ctx.params or {}).get("uri", "")) if ctx.method == "resources/read" else ""
+        if uri.startswith(RESULT_PREFIX) and isinstance(result, dict):
+            for ending, kind in _CONTENT_TYPES.items():
+                if uri.endswith(ending):
+                    for content in result.get("contents", ()):
+                        content["mimeType"] = kind
+        return result
+
+    return middleware
+
+
+_CONTENT_TYPES = {"format=csv": "text/csv", "format=arrow": "application/vnd.apache.arrow.file"}
 
 
 def _all_rows(lake: Lakehouse, uri: str) -> tuple[list[Any], list[list[Json]]]:

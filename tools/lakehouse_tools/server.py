@@ -69,7 +69,13 @@ def build_server(lake: Lakehouse, *, read_only: bool | None = None) -> Lakehouse
     )
     withheld = dict.fromkeys(writing.NAMES, "the lake is served read-only") if unchanging else {}
     server.middleware.extend(
-        [_warm_up(lake), _fixed_lists, check_arguments(server, withheld), prompts.check_prompts(server)]
+        [
+            _warm_up(lake),
+            _fixed_lists,
+            check_arguments(server, withheld),
+            prompts.check_prompts(server),
+            resources.content_types(),
+        ]
     )
     reading.register(server, lake, calls)
     if not unchanging:
