@@ -359,7 +359,7 @@ class Engine:
 _HINT_COLUMNS = 40
 # The engine has no class of error for a Parquet file that is not whole.
 _DAMAGED = re.compile(
-    r"(?i)parquet|magic bytes|decompress|corrupt|out of buffer|failed to read file|^TProtocol|^TTransport|invalid TType"
+    r"(?i)parquet|magic bytes|decompress|corrupt|out of buffer|failed to read file|TProtocol|TTransport|invalid TType"
     r"|don't know what type|decode bit width|varint-decoding"
 )
 _OF_THE_STATEMENT = ("Parser Error", "Binder Error", "Catalog Error", "Conversion Error", "Out of Range Error")
