@@ -55,7 +55,7 @@ class CsvReader:
     def _look(self) -> CsvColumns:
         """Types by the first rows, by all if there are few."""
         limit = min(_SAMPLED_ROWS, max(500, _SAMPLED_CELLS // len(self._names)))
-        complete = self._quick <= limit
+        complete = isinstance(self._text.scanned, csv_text.Scan) and self._quick <= limit
         columns = self._columns = CsvColumns(self._job, self._names, complete=complete)
         columns.count(self._texts, range(len(self._names)), None if complete else limit)
         columns.count(self._texts, columns.unseen(), None)
@@ -145,6 +145,8 @@ class CsvReader:
 
     def inspect(self, rows: int | None) -> int:
         """Rejected rows; `Retry` where types, quotes or lines turned out otherwise than thought."""
+        if self.mend():
+            raise Retry
         if any(not self._columns.all[place].complete for place in self._rejects.cast_columns()):
             self.count_everything()
             raise Retry
@@ -176,16 +178,25 @@ class CsvReader:
         target = csv_text.staged(self._job, ".txt")
         self._bad, count = csv_repair.repair(self._text, self._dialect, target, single=len(self._names) == 1)
         self._counted, self._repaired = _Count(count), True
-        self._text = csv_text.with_path(self._text, target, crlf=self._text.crlf)
+        self._text = csv_text.with_path(target, crlf=self._text.crlf)
         self._look()
+
+    def mend(self) -> bool:
+        """Put right what the pass over a large file found while the engine read it; False if all was as assumed."""
+        if isinstance(self._text.scanned, csv_text.Scan):
+            return False
+        better = csv_text.mended(self._job, self._text, self.name)
+        self._text = better or csv_text.TextFile(self._text.path, self._text.crlf, self._text.scan)
+        if better is not None:
+            self._look()
+        return better is not None
 
     def normalise(self) -> bool:
         """Make every line end the same, as the engine stopped at a mixture; False if that was done before."""
         if self._normalised:
             return False
         self._normalised = True
-        target = csv_text.normalise(self._job, self._text.path, self.name)
-        self._text = csv_text.with_path(self._text, target, crlf=False)
+        self._text = csv_text.with_path(csv_text.normalise(self._job, self._text.path, self.name), crlf=False)
         self._counted = None
         self._look()
         return True

@@ -29,7 +29,7 @@ Bad = dict[int, tuple[str, str]]
 
 def quick_count(text: TextFile, dialect: Dialect) -> int:
     """Records after the header if each line is one: right for texts without blank lines and quoted line ends."""
-    return max(0, text.line_ends + (not text.ended) - dialect.skip - dialect.header)
+    return max(0, text.scan.line_ends + (not text.scan.ended) - dialect.skip - dialect.header)
 
 
 def count_by_quotes(text: TextFile, dialect: Dialect, *, single: bool) -> int | None:

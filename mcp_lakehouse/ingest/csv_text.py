@@ -9,7 +9,8 @@ from __future__ import annotations
 import codecs
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,43 +25,47 @@ from mcp_lakehouse.limits import GIB, MIB
 # span buffers are dropped there without an error.
 MAX_LINE_BYTES = 4 * MIB
 _BLOCK_BYTES = MIB
+_BACKGROUND_BYTES = 32 * MIB
 _CENSUS_LINES = 2_000_000
 # Gzip packs zeros 1,000 to 1; real tables stay far below this.
 _UNPACKED_RATIO = 400
 
 
 @dataclass(frozen=True, slots=True)
-class TextFile:
-    """Text as the engine is to read it: `path` holds UTF-8 whose lines end in LF, or in CRLF if `crlf`.
+class Scan:
+    """What one pass over a text saw: numbers of LF, of CRLF and of CR, whether it is UTF-8 and ends its last line."""
 
-    `line_ends` is the exact number of LF, `ended` whether the last line has one, `longest` a line's
-    greatest length in bytes as far as it exceeds a block (0 if none does).
-    """
-
-    path: Path
-    crlf: bool
-    line_ends: int
-    ended: bool
-    longest: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Scan:
     line_ends: int
     crlf: int
     returns: int
     utf8: bool
     ended: bool
-    longest: int
 
     @property
     def mixed(self) -> bool:
+        """Whether line ends of several kinds occur, inside quotes or not."""
         return self.returns > self.crlf or 0 < self.crlf < self.line_ends
 
 
-def prepare(job: Job, path: Path, name: str) -> TextFile:
-    """Look through a file and stage a mended copy if need be; notes go to the job.
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """Text as the engine is to read it: `path` holds UTF-8 whose lines end in LF, or in CRLF if `crlf`."""
 
+    path: Path
+    crlf: bool
+    # Of a large file the pass runs beside the engine's own; until it is done its outcome is assumed.
+    scanned: Scan | Future[Scan]
+
+    @property
+    def scan(self) -> Scan:
+        """What the pass saw; waits for it."""
+        return self.scanned if isinstance(self.scanned, Scan) else self.scanned.result()
+
+
+def prepare(job: Job, path: Path, name: str) -> TextFile:
+    """Look at a file, all of it if it is small, and stage a mended copy if need be; notes go to the job.
+
+    A large file that begins well is looked through in the background: call `mended` once it was read.
     Raises `UnreadableSource` for what cannot be unpacked or decoded.
     """
     with open_regular(path, name) as stream:
@@ -73,14 +78,22 @@ def prepare(job: Job, path: Path, name: str) -> TextFile:
     if encoding is not None and encoding != "utf-8-sig":
         path = _transcode(job, path, name, encoding)
         job.note(f"{name} is {encoding.upper()}; it was read as such")
-    scan = _scan(path)
+    if path.stat().st_size < _BACKGROUND_BYTES:
+        text = TextFile(path, _first_end_is_crlf(path), _scan(path))
+        return mended(job, text, name) or text
+    return TextFile(path, _first_end_is_crlf(path), job.background.submit(_scan, path))
+
+
+def mended(job: Job, text: TextFile, name: str) -> TextFile | None:
+    """A copy with what the pass found put right, or `None` if nothing was wrong."""
+    path, scan = text.path, text.scan
     if not scan.utf8:
         path, scan = _mend_encoding(job, path, name, scan)
     if scan.mixed and _mixed_outside_quotes(path):
         path = normalise(job, path, name)
         scan = _scan(path)
-    crlf = scan.crlf > 0 and _first_end_is_crlf(path)
-    return TextFile(path, crlf, scan.line_ends, scan.ended, scan.longest)
+    # Lines that are not UTF-8 may stay, to be rejected.
+    return None if path == text.path else TextFile(path, _first_end_is_crlf(path), scan)
 
 
 def normalise(job: Job, path: Path, name: str) -> Path:
@@ -99,10 +112,9 @@ def normalise(job: Job, path: Path, name: str) -> Path:
     return target
 
 
-def with_path(text: TextFile, path: Path, *, crlf: bool) -> TextFile:
-    """The same text in another file: a copy with the same lines."""
-    scan = _scan(path)
-    return replace(text, path=path, crlf=crlf, line_ends=scan.line_ends, ended=scan.ended, longest=scan.longest)
+def with_path(path: Path, *, crlf: bool) -> TextFile:
+    """A copy with the same lines as a text."""
+    return TextFile(path, crlf, _scan(path))
 
 
 def staged(job: Job, suffix: str) -> Path:
@@ -199,28 +211,22 @@ def _transcode(job: Job, path: Path, name: str, encoding: str, errors: str = "st
     return target
 
 
-def _scan(path: Path) -> _Scan:
+def _scan(path: Path) -> Scan:
     """One pass over a file: about 1.3 GB/s."""
     buffer = bytearray(_BLOCK_BYTES)
     view = memoryview(buffer)
-    line_ends = crlf = returns = run = longest = 0
+    line_ends = crlf = returns = 0
     last = b""
     decoder: codecs.IncrementalDecoder | None = None
     utf8 = True
     with path.open("rb", buffering=0) as source:
         while count := source.readinto(buffer):
             block = buffer if count == _BLOCK_BYTES else buffer[:count]
-            ends = block.count(b"\n")
-            line_ends += ends
+            line_ends += block.count(b"\n")
             if b"\r" in block:
                 returns += block.count(b"\r")
                 crlf += block.count(b"\r\n")
             crlf += last == b"\r" and block[0] == 10
-            if ends:
-                longest = max(longest, run + block.find(b"\n"))
-                run = count - block.rfind(b"\n") - 1
-            else:
-                run += count
             if utf8 and (decoder is not None or not block.isascii()):
                 decoder = decoder or codecs.getincrementaldecoder("utf-8")()
                 try:
@@ -233,11 +239,10 @@ def _scan(path: Path) -> _Scan:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             utf8 = False
-    longest = max(longest, run)
-    return _Scan(line_ends, crlf, returns, utf8, last == b"\n", longest if longest > MAX_LINE_BYTES else 0)
+    return Scan(line_ends, crlf, returns, utf8, last == b"\n")
 
 
-def _mend_encoding(job: Job, path: Path, name: str, scan: _Scan) -> tuple[Path, _Scan]:
+def _mend_encoding(job: Job, path: Path, name: str, scan: Scan) -> tuple[Path, Scan]:
     census = LineCensus()
     with path.open("rb") as source:
         for _ in range(_CENSUS_LINES):

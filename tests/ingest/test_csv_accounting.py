@@ -12,7 +12,7 @@ import pytest
 from ingest.harness import Loading
 from mcp_lakehouse.ingest.csv_dialect import Dialect
 from mcp_lakehouse.ingest.csv_repair import count_by_quotes, quick_count, repair
-from mcp_lakehouse.ingest.csv_text import MAX_LINE_BYTES, TextFile
+from mcp_lakehouse.ingest.csv_text import MAX_LINE_BYTES, Scan, TextFile
 
 PIECES = [
     "a",
@@ -135,7 +135,7 @@ def test_rejected_text_is_cut(loading: Loading) -> None:
 
 def text_file(path: Path, content: bytes) -> TextFile:
     path.write_bytes(content)
-    return TextFile(path, False, content.count(b"\n"), content.endswith(b"\n"), 0)
+    return TextFile(path, False, Scan(content.count(b"\n"), 0, 0, True, content.endswith(b"\n")))
 
 
 def test_records_are_counted_by_lines_by_quotes_and_exactly(tmp_path: Path) -> None:
@@ -156,3 +156,23 @@ def test_repair_marks_only_what_cannot_be_read(tmp_path: Path) -> None:
     assert records == 5
     lines = (tmp_path / "b").read_bytes().splitlines()
     assert lines == [b"a,b", b'1,"two', b'lines"', b'"x"y', b'3,"x"', b'"x"y', b"4,y"]
+
+
+@pytest.mark.parametrize(
+    ("late", "rows", "told"),
+    [
+        ("caf\xe9,1\n".encode("latin-1"), [("café", 1)], "was read as cp1252"),
+        (b"x,1\r\ny,2\n", [("x", 1), ("y", 2)], "ends lines in several ways"),
+        ('é,1\n"two\r\nlines",2\n'.encode(), [("é", 1), ("two\r\nlines", 2)], ""),
+    ],
+)
+def test_what_comes_late_in_a_large_file_is_seen(
+    loading: Loading, late: bytes, rows: list[tuple[str, int]], told: str
+) -> None:
+    """Large files are looked through while the engine reads them already."""
+    start = b"name,n\n" + b"a name of some length,1234567\n" * 1_200_000
+    loaded = loading.load_text("t.csv", start + late)
+    assert loaded.answer["rows"] == 1_200_000 + len(rows)
+    assert loaded.rows[-len(rows) :] == rows
+    assert loaded.answer["rejected"] == 0
+    assert told in loaded.notes
