@@ -68,9 +68,13 @@ async def read_json(request: Request, limits: HttpLimits) -> dict[str, Json]:
 
 
 async def read_upload(request: Request, folder: Path, limits: HttpLimits) -> Upload:
-    """A multipart body, its files written into `folder` under their own names. Raises `BadBody`."""
+    """A multipart body, its files written into `folder`, which is made, under their own names.
+
+    Raises `BadBody`, or `StorageFailed` when the disk does not take it.
+    """
     parts = _Parts(folder, limits)
     try:
+        await anyio.to_thread.run_sync(lambda: folder.mkdir(parents=True))
         parser = parts.parser(request.headers.get("content-type", ""))
         async for piece in _pieces(request, limits.upload_bytes, limits):
             parser.write(piece)
@@ -86,11 +90,10 @@ async def read_upload(request: Request, folder: Path, limits: HttpLimits) -> Upl
             ),
         ) from error
     except OSError as error:
-        failure = StorageFailed(
-            f"the upload cannot be stored: {error.strerror}", hint="free space in the lake's cache folder"
-        )
-        failure.__cause__ = error
-        raise failure from error
+        raise StorageFailed(
+            f"the upload cannot be stored: {error.strerror}",
+            hint="see that the lake's cache folder has space and may be written to, then send it again",
+        ) from error
     finally:
         parts.close()
     if not parts.complete:

@@ -108,7 +108,6 @@ class Rest:
         if media_type(request) != "multipart/form-data":
             return await self._load(request, await self._arguments(request, "ingest"))
         folder = self._incoming / secrets.token_hex(8) / "upload"
-        folder.mkdir(parents=True)
         try:
             upload = await read_upload(request, folder, self._limits)
             return await self._load(request, _upload_arguments(upload))

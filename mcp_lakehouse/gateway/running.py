@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.types import Receive
 
 from mcp_lakehouse.cancel import CancelToken
-from mcp_lakehouse.errors import LakehouseError
 
 T = TypeVar("T")
 
@@ -28,19 +27,19 @@ class Calls:
         """Run `work` in a thread; the request's body must have been read.
 
         When the client hangs up or the server stops, the token is cancelled, which kills the worker
-        process behind the call. Raises the `LakehouseError` that `work` raises.
+        process behind the call. Raises what `work` raises.
         """
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(self._threads)
         token = CancelToken()
-        failure: LakehouseError | None = None
+        failure: Exception | None = None
         async with anyio.create_task_group() as group:
             group.start_soon(_cancel_when_gone, request.receive, token)
             try:
                 result = await anyio.to_thread.run_sync(
                     partial(work, token), abandon_on_cancel=True, limiter=self._limiter
                 )
-            except LakehouseError as error:
+            except Exception as error:
                 # Kept aside: raised inside, it would leave the task group wrapped in an exception group.
                 failure = error
             except anyio.get_cancelled_exc_class():

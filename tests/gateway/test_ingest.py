@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -197,6 +199,18 @@ def test_more_inline_text_than_the_limit_is_too_large(served: Served) -> None:
     answer = served.http.post("/ingest", json={"source": {"text": "a\n" + "1\n" * 2_200_000, "name": "x.csv"}})
     assert (answer.status_code, answer.json()["code"]) == (413, "limit_exceeded")
     assert "4 MB" in answer.json()["detail"]
+
+
+def test_a_full_disk_is_told_as_such_and_nothing_is_kept(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "open", full)
+    answer = served.http.post("/ingest", files={"file": ("x.csv", b"a\n1\n")})
+    monkeypatch.undo()
+    assert (answer.status_code, answer.json()["code"]) == (507, "storage_failed")
+    assert answer.json()["hint"]
+    assert left_over(served) == []
 
 
 def test_a_read_only_lake_takes_nothing(tmp_path: Path) -> None:
