@@ -26,7 +26,7 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:
     """Add the reading tools."""
 
     async def list_datasets(match: str | None = None, limit: int = 50, cursor: str | None = None) -> CallToolResult:
-        """List datasets: name, description, size, version. `match` looks in names and descriptions."""
+        """List datasets. `match` looks in names and descriptions."""
         return result(await calls.run(lambda _: lake.list_datasets(match, limit, cursor)))
 
     async def describe_dataset(dataset: str, sample_rows: int = 3) -> CallToolResult:
