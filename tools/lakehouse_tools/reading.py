@@ -56,5 +56,5 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:
 
     add_tool(server, list_datasets, title="List datasets", record=DatasetList, read_only=True)
     add_tool(server, describe_dataset, title="Describe a dataset", record=DatasetDescription, read_only=True)
-    add_tool(server, sql, title="Query with SQL", record=QueryResult, read_only=True)
-    add_tool(server, read_result, title="Read a result", record=QueryResult, read_only=True)
+    add_tool(server, sql, title="SQL query", record=QueryResult, read_only=True)
+    add_tool(server, read_result, title="Read result", record=QueryResult, read_only=True)
