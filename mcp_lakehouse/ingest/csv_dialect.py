@@ -58,17 +58,19 @@ def detect(sample: str, *, preferred: str | None = None) -> Dialect | None:
     # Only these end a line; str.splitlines would also split at form feeds and the like.
     original = sample = sample.replace("\r\n", "\n")
     told = _SEPARATOR.match(sample)
+    delimiters: tuple[str, ...] = DELIMITERS
     if told is not None:
         # Blank lines are passed over, and keep the numbers of the others.
         sample = "\n" + sample[told.end() :]
-        preferred = told.group(1)
-    found = _detected(sample, original, preferred, (preferred,) if told is not None else DELIMITERS)
+        preferred = str(told.group(1))
+        delimiters = (preferred,)
+    found = _detected(sample, original, preferred, delimiters)
     comments = _comments(sample)
     if found is None or not comments:
         return found
     lines = sample.split("\n")
     blanked = "\n" * comments + "\n".join(lines[comments:])
-    beyond = _detected(blanked, original, preferred, (preferred,) if told is not None else DELIMITERS)
+    beyond = _detected(blanked, original, preferred, delimiters)
     return beyond if beyond is not None and _are_comments(lines[:comments], blanked, beyond) else found
 
 

@@ -56,6 +56,21 @@ def kind_expression(value: str) -> str:
         ELSE 'text' END"""
 
 
+def rounds(value: str) -> str:
+    """SQL that tells whether a text is a whole number (of up to 38 digits) beyond those that DOUBLE holds all of."""
+    return f"(length({value}) > 15 AND abs(TRY_CAST({value} AS {HUGE})) > {2**53})"
+
+
+def whole_numbers(column: str) -> str:
+    """SQL that counts numbers a DOUBLE would round, other ones, those too long for a decimal, and endless ones."""
+    whole = f"regexp_full_match({column}, '-?\\d+')"
+    vast = f"{whole} AND TRY_CAST({column} AS DECIMAL(38,0)) IS NULL"
+    return (
+        f"count_if({rounds(column)} OR ({vast})), count_if(NOT {whole}), count_if({vast}), "
+        f"count_if(isinf(TRY_CAST({column} AS DOUBLE)))"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """A column's type, how many values do not fit it, and whether missing-value markers are to be read as null.

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import NoReturn
 
 from mcp_lakehouse.errors import UnreadableSource
 from mcp_lakehouse.ingest import csv_text, formats
+from mcp_lakehouse.ingest.csv_types import rounds, whole_numbers
 from mcp_lakehouse.ingest.engine import Job, literal, reading
 from mcp_lakehouse.ingest.reader import select
 from mcp_lakehouse.ingest.rejects import MAX_TEXT_CHARS
@@ -25,6 +25,7 @@ from mcp_lakehouse.table.types import List, Map, Scalar, SqlType, Struct, parse_
 
 _OBJECT_BYTES = 16 * MIB
 _ANONYMOUS = "json"
+_IN_FILE = re.compile(r' in file "[^"]*",')
 _NUMBERED = re.compile(r"(.+)_\d+")
 
 
@@ -46,7 +47,7 @@ class JsonReader:
         try:
             self._describe()
         except UnreadableSource as error:
-            self._set_bad_lines_aside(error)
+            self.set_aside(error)
 
     # What the file holds ----------------------------------------------------------------------
 
@@ -60,7 +61,17 @@ class JsonReader:
         kind = next(kind for each, kind in self._columns if each.casefold() == name.casefold())
         if wanted == "VARCHAR":
             return kind in ("DATE", UTC_TIMESTAMP)
-        return wanted == "DOUBLE" and kind in ("BIGINT", "DECIMAL(38,0)")
+        return wanted == "DOUBLE" and kind in ("BIGINT", "DECIMAL(38,0)") and not self._rounds(name)
+
+    def _rounds(self, name: str) -> bool:
+        """Whether a DOUBLE would change one of a column's whole numbers."""
+        raw = next(
+            raw for (each, _), raw in zip(self._columns, self._raw, strict=True) if each.casefold() == name.casefold()
+        )
+        if self._renamed:
+            return True
+        source = self._source([f"columns={{{literal(raw)}: 'VARCHAR'}}"])
+        return bool(self._job.rows(f"SELECT 1 FROM {source} WHERE {rounds(quoted(raw))} LIMIT 1"))
 
     def _describe(self) -> None:
         found = self._described("")
@@ -73,7 +84,8 @@ class JsonReader:
         names, self._notes = column_names(self._raw)
         # Keys that differ only in case get numbers from the engine, which it does not accept back.
         self._renamed = self._features or any(_is_numbered(name, self._raw) for name in self._raw)
-        kinds = [(name, self._settled(name, kind)) for name, kind in found]
+        exact = self._exact([name for name, kind in found if kind == "DOUBLE"])
+        kinds = [(name, exact.get(name) or self._settled(name, kind)) for name, kind in found]
         self._types = dict(kinds)
         self._columns = [(name, stored(kind)) for name, (_, kind) in zip(names, kinds, strict=True)]
 
@@ -104,6 +116,27 @@ class JsonReader:
         source = self._source([f"columns={{{literal(name)}: 'VARCHAR'}}"])
         odd = f"SELECT 1 FROM {source} WHERE NOT regexp_full_match({quoted(name)}, {shape}) LIMIT 1"
         return "VARCHAR" if self._job.rows(odd) else "DATE"
+
+    def _exact(self, floating: list[str]) -> dict[str, str]:
+        """Other types for columns that the engine takes for DOUBLE, of whole numbers that one would round."""
+        if not floating or self._renamed:
+            return {}
+        found: dict[str, str] = {}
+        shape = ", ".join(literal(name) + ": 'VARCHAR'" for name in floating)
+        source = self._source([f"columns={{{shape}}}"])
+        sums = ", ".join(whole_numbers(quoted(name)) for name in floating)
+        counts = [int(str(count)) for count in self._job.rows(f"SELECT {sums} FROM {source}")[0]]
+        for place, name in enumerate(floating):
+            rounded, others, vast, endless = counts[4 * place : 4 * place + 4]
+            if endless:
+                self._notes.append(f"column {name!r}: {endless:,} numbers beyond the range of DOUBLE became infinite")
+            if rounded and others:
+                self._notes.append(f"column {name!r}: {rounded:,} whole numbers with too many digits were rounded")
+            elif rounded:
+                found[name] = "VARCHAR" if vast else "DECIMAL(38,0)"
+            if rounded and vast and not others:
+                self._notes.append(f"column {name!r} is kept as text: {vast:,} numbers have more than 38 digits")
+        return found
 
     # Reading ----------------------------------------------------------------------------------
 
@@ -150,30 +183,42 @@ class JsonReader:
         for note in self._notes:
             self._job.note(f"{self.name}: {note}")
 
-    def _set_bad_lines_aside(self, error: UnreadableSource) -> None:
-        """Copy the good lines of JSON lines to a file of their own. Raises the error if that does not help."""
+    def set_aside(self, error: UnreadableSource) -> None:
+        """Copy the good lines of JSON lines to a file of their own, after the engine met `error`.
+
+        Raises `UnreadableSource` if that does not help: no line is bad, or too many are.
+        """
         target = csv_text.staged(self._job, ".ndjson")
-        kept = 0
+        kept = bad = 0
+        first = ""
         with self._path.open("rb") as source, target.open("xb") as out:
             for number, line in enumerate(iter(lambda: source.readline(_OBJECT_BYTES), b""), start=1):
                 reason = _fault(line)
                 if reason is None:
                     out.write(line)
                     kept += bool(line.strip())
-                elif len(self._rejected) < self._job.rejects.room:
+                    continue
+                bad += 1
+                first = first or f"line {number}: {reason}"
+                if len(self._rejected) < self._job.rejects.room:
                     text = line[: 4 * MAX_TEXT_CHARS].decode("utf-8", "backslashreplace").rstrip("\r\n")
                     self._rejected.append((self.name, number, None, reason, text))
-                else:
-                    self._more_rejected += 1
-        if not self._rejected or kept <= len(self._rejected) + self._more_rejected:
-            # More bad lines than good ones: this is one broken document, not lines.
-            self._fail(error)
+        self._more_rejected = bad - len(self._rejected)
+        if not bad or kept <= bad:
+            self._rejected, self._more_rejected = [], 0
+            raise self._refusal(error, kept, bad, first)
         self._path, self._format = target, "newline_delimited"
         self._describe()
 
-    def _fail(self, error: UnreadableSource) -> NoReturn:
-        self._rejected, self._more_rejected = [], 0
-        raise error
+    def _refusal(self, error: UnreadableSource, kept: int, bad: int, first: str) -> UnreadableSource:
+        # The engine may read a copy, whose name says nothing to the user.
+        whole = UnreadableSource(_IN_FILE.sub(" in it,", error.message), hint=error.hint)
+        if not bad or (not kept and self._format != "newline_delimited"):
+            return whole
+        return UnreadableSource(
+            f"{self.name} cannot be read: {bad:,} of its {kept + bad:,} lines are bad, the first is {first}",
+            hint="with fewer bad lines than good ones the good ones are loaded; check how the file was made",
+        )
 
 
 def _head(path: Path) -> bytes:

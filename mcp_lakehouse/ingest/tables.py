@@ -8,6 +8,7 @@ from mcp_lakehouse.errors import InvalidInput, SchemaMismatch, UnreadableSource
 from mcp_lakehouse.ingest.csv_columns import DRIFT
 from mcp_lakehouse.ingest.csv_reader import CsvReader
 from mcp_lakehouse.ingest.engine import Job, reading
+from mcp_lakehouse.ingest.json_reader import JsonReader
 from mcp_lakehouse.ingest.reader import Reader, Retry
 from mcp_lakehouse.ingest.types import UNKNOWN, merge_columns, stored_final, widen
 from mcp_lakehouse.ingest.writing import Columns, discard, write
@@ -182,6 +183,9 @@ def _learn(batch: list[Reader], error: UnreadableSource) -> None:
     if len(batch) > 1:
         # One by one, the error names its file.
         raise _Apart
+    if isinstance(batch[0], JsonReader):
+        batch[0].set_aside(error)
+        raise Retry
 
 
 def _account(batch: list[Reader], rows: int, rejected: list[int]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from ingest.harness import Loading
 from mcp_lakehouse.errors import UnreadableSource
 from mcp_lakehouse.ingest.csv_dialect import detect
+from mcp_lakehouse.ingest.sources import InlineText
 
 
 @pytest.mark.parametrize("content", ['a,b\n1,"x\n', 'a\n"\n'])
@@ -72,3 +75,46 @@ def test_letters_for_truths_are_rows_where_more_follow() -> None:
 def test_text_with_zero_bytes_is_no_text(loading: Loading) -> None:
     with pytest.raises(UnreadableSource, match="binary data"):
         loading.load_text("t.csv", b"a,b\n1,x\0y\n" + b"3,4\n" * 1000)
+
+
+def test_a_line_with_a_repeated_key_is_rejected_with_its_number(loading: Loading) -> None:
+    loaded = loading.load_text("t.ndjson", '{"id":1}\n{"id":1,"id":2}\n{"id":3}\n')
+    assert loaded.rows == [(1,), (3,)]
+    assert [(each["line"], each["reason"]) for each in loaded.rejects] == [
+        (2, "the key 'id' stands twice in one object")
+    ]
+
+
+def test_lines_that_are_mostly_bad_are_refused_with_the_first_one_and_their_share(loading: Loading) -> None:
+    with pytest.raises(
+        UnreadableSource, match=r"t\.ndjson cannot be read: 4 of its 7 lines are bad, the first is line 2"
+    ):
+        loading.load_text("t.ndjson", '{"id":1}\nxx\nyy\n{"id":2}\nzz\n{"id":3}\nqq\n')
+
+
+def test_a_repeated_key_in_a_list_is_told_without_the_name_of_a_file_that_the_user_never_saw(loading: Loading) -> None:
+    with pytest.raises(UnreadableSource, match='duplicate key "id"') as caught:
+        loading.load(InlineText('[{"id":1},\n{"id":1,"id":2}]', "notes.json"))
+    assert "in file" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "value"),
+    [
+        ("18446744073709551616", "DECIMAL(38,0)", Decimal(2**64)),
+        ("-9223372036854775809", "DECIMAL(38,0)", Decimal(-(2**63) - 1)),
+        ("1" * 38, "DECIMAL(38,0)", Decimal("1" * 38)),
+        ("1" * 45, "VARCHAR", "1" * 45),
+    ],
+)
+def test_whole_numbers_of_json_keep_all_their_digits(loading: Loading, number: str, kind: str, value: object) -> None:
+    loaded = loading.load_text("t.ndjson", f'{{"id":{number}}}\n{{"id":3}}\n')
+    assert (loaded.types["id"], loaded.column("id")[0]) == (kind, value)
+    assert ("38 digits" in loaded.notes) == (kind == "VARCHAR")
+
+
+def test_numbers_of_json_that_must_change_are_told(loading: Loading) -> None:
+    loaded = loading.load_text("t.ndjson", '{"id":1e400,"n":1.5}\n{"id":3,"n":18446744073709551617}\n')
+    assert loaded.types == {"id": "DOUBLE", "n": "DOUBLE"}
+    assert "'id': 1 numbers beyond the range" in loaded.notes
+    assert "'n': 1 whole numbers with too many digits" in loaded.notes
