@@ -111,7 +111,7 @@ async def test_a_long_load_tells_how_far_it_is(folder: Path, era: str) -> None:
         source = {"source": str(folder / "files" / "large.csv"), "dataset": f"large_{era}"}
         result = await client.call_tool("ingest", source, progress_callback=progress)
     assert not result.is_error, result
-    assert len(told) >= 3
+    assert len(told) >= 2
     done = [each[0] for each in told]
     assert done == sorted(done)
     assert all(total is not None and each <= total for each, total, _ in told)
