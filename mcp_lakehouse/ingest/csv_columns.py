@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from mcp_lakehouse.ingest import csv_numbers
 from mcp_lakehouse.ingest.csv_census import census, date_formats
 from mcp_lakehouse.ingest.csv_types import (
     DATE_FORMATS,
@@ -16,6 +17,7 @@ from mcp_lakehouse.ingest.csv_types import (
     Decision,
     decide,
     looks_dated,
+    rounds,
 )
 from mcp_lakehouse.ingest.engine import Job, literal
 from mcp_lakehouse.ingest.types import UNKNOWN, UTC_TIMESTAMP
@@ -41,13 +43,19 @@ class Column:
     format: str | None = None
     ambiguous: bool = False
     fits_integer: bool = False
+    # Numbers that were rounded (one of them), decimal commas, numbers that stay text (one of them).
+    rounded: str | None = None
+    comma: bool = False
+    otherwise: str | None = None
 
 
 class CsvColumns:
     """All columns of a file. In SQL column number n (from 0) is `cn`, whatever its name."""
 
-    def __init__(self, job: Job, names: Sequence[str], *, complete: bool) -> None:
+    def __init__(self, job: Job, names: Sequence[str], *, complete: bool, comma: bool = False) -> None:
+        """`comma` says that numbers may have decimal commas."""
         self._job = job
+        self._comma = comma
         self.all = [Column(name, complete) for name in names]
 
     def named(self, name: str) -> Column:
@@ -68,8 +76,46 @@ class CsvColumns:
             if column.format is None:
                 column.decision = decide(found.kinds)
                 column.examples = found.examples
-                column.fits_integer = not found.kinds.get("long")
+                column.fits_integer = not (found.kinds.get("long") or found.kinds.get("huge"))
+                self._settle_numbers(source, place, found.kinds)
         self._find_formats(source, [place for place in places if self._may_be_dated(place)], limit)
+
+    def _settle_numbers(self, source: str, place: int, kinds: dict[str, int]) -> None:
+        """Numbers that a DOUBLE would round, and numbers that are not written as the engine has them."""
+        column, alias = self.all[place], f"c{place}"
+        column.rounded = column.otherwise = None
+        column.comma = False
+        example = column.examples.get("text", "")
+        if column.decision.type == "DOUBLE" and kinds.keys() & {"exact", "fine"}:
+            exact = None if kinds.keys() & {"fine", "nan"} else csv_numbers.decimal_for(self._job, source, alias)
+            if exact is None:
+                column.rounded = column.examples.get("exact") or column.examples.get("fine")
+            else:
+                column.decision = replace(column.decision, type=exact)
+        elif column.decision.type == "VARCHAR" and csv_numbers.may_be_number(example):
+            found = csv_numbers.otherwise(self._job, source, alias)
+            column.comma = found.comma and self._comma and not kinds.get("zero")
+            if column.comma:
+                column.decision, column.complete = Decision("DOUBLE"), True
+            elif found.numbers:
+                column.otherwise = example
+
+    def reads_as(self, texts: Callable[[], str], name: str, wanted: str) -> bool:
+        """Text may always stay text; numbers may be read as others that hold all of them."""
+        column = self.named(name)
+        kind, alias = column.decision.type, f"c{self.all.index(column)}"
+        if wanted == "VARCHAR":
+            return True
+        if column.comma or not (kind in ("BIGINT", "DOUBLE") or kind.startswith("DECIMAL")):
+            return False
+        if wanted == "INTEGER":
+            return kind == "BIGINT" and column.fits_integer
+        if wanted == "DOUBLE":
+            if kind not in _INTEGERS:
+                column.rounded = column.examples.get("exact")
+                return True
+            return not self._job.rows(f"SELECT 1 FROM {texts()} WHERE {rounds(alias)} LIMIT 1")
+        return wanted.startswith("DECIMAL") and csv_numbers.fits_decimal(self._job, texts(), alias, wanted)
 
     def incomplete(self) -> list[int]:
         """Typed columns of which only the first values were counted; texts hold whatever comes."""
@@ -132,6 +178,8 @@ class CsvColumns:
         if wanted == "VARCHAR":
             return "VARCHAR", alias
         marked = column.decision.markers
+        if column.comma:
+            return "VARCHAR", csv_numbers.comma_cast(alias)
         if column.format is not None:
             if not marked and column.format in DATE_FORMATS:
                 return "DATE", alias
@@ -162,7 +210,18 @@ class CsvColumns:
 
     def notes(self) -> Iterator[str]:
         """What a user should know about the types."""
-        kept = [column for column in self.all if column.decision.typed]
+        for column in self.all:
+            if column.rounded is not None:
+                shown = column.rounded[:60]
+                yield f"column {column.name!r} is DOUBLE: numbers of over 16 digits, such as {shown!r}, were rounded"
+            if column.comma:
+                yield f"column {column.name!r} was read as numbers with decimal commas"
+            if column.otherwise is not None:
+                yield (
+                    f"column {column.name!r} is kept as text: its values look like numbers with separators or units, "
+                    f"such as {column.otherwise[:60]!r} (convert it with replace and CAST)"
+                )
+        kept = [column for column in self.all if column.decision.typed and column.otherwise is None]
         for column in kept[:_NOTED_COLUMNS]:
             example = next((column.examples[kind] for kind in ("text", "odd", "nan") if kind in column.examples), None)
             shown = f", such as {example[:60]!r}" if example is not None else ""

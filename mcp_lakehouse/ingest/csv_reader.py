@@ -15,7 +15,6 @@ from mcp_lakehouse.ingest import csv_repair, csv_text
 from mcp_lakehouse.ingest.csv_columns import CsvColumns
 from mcp_lakehouse.ingest.csv_dialect import detect
 from mcp_lakehouse.ingest.csv_rejects import RejectTables
-from mcp_lakehouse.ingest.csv_types import HUGE
 from mcp_lakehouse.ingest.engine import Job, literal
 from mcp_lakehouse.ingest.reader import Retry, select
 from mcp_lakehouse.ingest.writing import Columns
@@ -56,7 +55,9 @@ class CsvReader:
         """Types by the first rows, by all if there are few."""
         limit = min(_SAMPLED_ROWS, max(500, _SAMPLED_CELLS // len(self._names)))
         complete = isinstance(self._text.scanned, csv_text.Scan) and self._quick <= limit
-        columns = self._columns = CsvColumns(self._job, self._names, complete=complete)
+        columns = self._columns = CsvColumns(
+            self._job, self._names, complete=complete, comma=self._dialect.delimiter == ";"
+        )
         columns.count(self._texts, range(len(self._names)), None if complete else limit)
         columns.count(self._texts, columns.unseen(), None)
         return columns
@@ -69,15 +70,8 @@ class CsvReader:
         return [(each.name, each.decision.type) for each in self._columns.all]
 
     def reads_as(self, name: str, wanted: str) -> bool:
-        """Text may always stay text; whole numbers may be read as wider ones, or as INTEGER if all fit."""
-        column = self._columns.named(name)
-        if wanted == "VARCHAR":
-            return True
-        if column.decision.type in ("BIGINT", HUGE) and wanted.startswith("DECIMAL") and not column.complete:
-            self._columns.count(self._texts, [self._columns.all.index(column)], None)
-        if column.decision.type not in ("BIGINT", HUGE):
-            return False
-        return wanted == "DOUBLE" or wanted.startswith("DECIMAL") or (wanted == "INTEGER" and column.fits_integer)
+        """Whether the values of a column could be read as another type, none of them changed."""
+        return self._columns.reads_as(self._texts, name, wanted)
 
     def count_everything(self) -> None:
         """Settle the types by all values instead of the first rows."""

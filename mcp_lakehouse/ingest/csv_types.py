@@ -2,6 +2,9 @@
 
 The engine's own casts accept more than they should keep (`2.5` as an integer loses its half, `01234`
 its zero, `2020-01-01 10:00` as a date its time), so a type is taken only where no value would change.
+
+Values are judged column by column, in every row that splits into the right number of fields: also in
+rows that another column's value gets rejected later. Such a row may thus keep a column text.
 """
 
 from __future__ import annotations
@@ -32,12 +35,24 @@ _DATED = re.compile(
 
 _ISO_DAY = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}"
 _ISO_TIME = _ISO_DAY + r"[T ]\d{1,2}:\d{2}(:\d{2}([.]\d{1,9})?)?( ?(Z|UTC|[+-]\d{2}(:?\d{2})?))?"
-_NUMBER = r"\s*[+-]?(\d+[.]?\d*|[.]\d+)([eE][+-]?\d+)?\s*"
+NUMBER = r"\s*[+-]?(\d+[.]?\d*|[.]\d+)([eE][+-]?\d+)?\s*"
+# A DOUBLE gives back every number of 15 digits, and no other one than it was given of those with 17.
+PLAIN_NUMBER = r"\s*[+-]?\d{0,26}([.]\d{0,12})?\s*"
+MAX_SCALE = 12
+_FINE_DIGITS = 17
 
 
 def kind_expression(value: str) -> str:
-    """SQL that names the kind of a text: int, long, zero, huge, number, nan, truth, date, time, na, odd or text."""
+    """SQL that names the kind of a text.
+
+    One of int, long, zero, huge, number, exact (a DOUBLE would round it, a decimal not), fine (more
+    digits than a DOUBLE has), nan, truth, date, time, na, odd or text.
+    """
     markers = ", ".join("'" + marker.replace("'", "''") + "'" for marker in MARKERS)
+    digits = f"ltrim(regexp_replace({value}, '[eE].*|[^0-9]', '', 'g'), '0')"
+    fine = f"length({value}) > {_FINE_DIGITS} AND length({digits}) > {_FINE_DIGITS}"
+    decimal = f"DECIMAL(38,{MAX_SCALE})"
+    rounded = f"TRY_CAST({value} AS {decimal}) <> TRY_CAST(TRY_CAST({value} AS DOUBLE)::VARCHAR AS {decimal})"
     return f"""CASE
         WHEN TRY_CAST({value} AS INTEGER)::VARCHAR = {value} THEN 'int'
         WHEN TRY_CAST({value} AS BIGINT)::VARCHAR = {value} THEN 'long'
@@ -46,7 +61,11 @@ def kind_expression(value: str) -> str:
             WHEN TRY_CAST({value} AS INTEGER) IS NOT NULL THEN 'int'
             WHEN TRY_CAST({value} AS BIGINT) IS NOT NULL THEN 'long'
             WHEN TRY_CAST({value} AS {HUGE}) IS NOT NULL THEN 'huge' ELSE 'text' END
-        WHEN regexp_full_match({value}, '{_NUMBER}') AND TRY_CAST({value} AS DOUBLE) IS NOT NULL THEN 'number'
+        WHEN regexp_full_match({value}, '{NUMBER}') AND TRY_CAST({value} AS DOUBLE) IS NOT NULL THEN CASE
+            WHEN isinf(TRY_CAST({value} AS DOUBLE)) THEN 'odd'
+            WHEN length({value}) > 16 AND regexp_full_match({value}, '{PLAIN_NUMBER}') AND {rounded} THEN 'exact'
+            WHEN {fine} THEN 'fine'
+            ELSE 'number' END
         WHEN {value} IN ({markers}) THEN 'na'
         WHEN lower({value}) IN ('nan', 'inf', '-inf', 'infinity', '-infinity') THEN 'nan'
         WHEN lower({value}) IN ('true', 'false') THEN 'truth'
@@ -84,12 +103,13 @@ class Decision:
     typed: str | None = None
 
 
+_FRACTIONS = frozenset({"number", "exact", "fine"})
 # Type, the kinds it takes, and the kinds its cast would take too but change.
 _TYPES: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = (
     ("BOOLEAN", frozenset({"truth"}), frozenset({"int", "long", "text"})),
-    ("BIGINT", frozenset({"int", "long"}), frozenset({"number", "huge", "odd"})),
-    (HUGE, frozenset({"int", "long", "huge"}), frozenset({"number", "odd"})),
-    ("DOUBLE", frozenset({"int", "long", "huge", "number", "nan"}), frozenset({"odd"})),
+    ("BIGINT", frozenset({"int", "long"}), _FRACTIONS | {"huge", "odd"}),
+    (HUGE, frozenset({"int", "long", "huge"}), _FRACTIONS | {"odd"}),
+    ("DOUBLE", _FRACTIONS | {"int", "long", "huge", "nan"}, frozenset({"odd"})),
     ("DATE", frozenset({"date"}), frozenset({"time", "nan"})),
     (UTC_TIMESTAMP, frozenset({"date", "time"}), frozenset({"nan"})),
 )
@@ -117,7 +137,7 @@ def decide(kinds: Mapping[str, int]) -> Decision:
         if best is None or total - good < best[0]:
             best = (total - good, name)
     if best is None:
-        numbers = sum(kinds.get(kind, 0) for kind in ("int", "long", "huge", "number"))
+        numbers = sum(kinds.get(kind, 0) for kind in ("int", "long", "huge", *_FRACTIONS))
         return Decision("VARCHAR", total - numbers, typed="BIGINT" if numbers > total / 2 else None)
     bad, name = best
     marked = bool(kinds.get("na"))

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from ingest.harness import Loading
-from mcp_lakehouse.errors import UnreadableSource
+from mcp_lakehouse.errors import SchemaMismatch, UnreadableSource
 from mcp_lakehouse.ingest.csv_dialect import detect
 from mcp_lakehouse.ingest.sources import InlineText
 
@@ -118,3 +118,59 @@ def test_numbers_of_json_that_must_change_are_told(loading: Loading) -> None:
     assert loaded.types == {"id": "DOUBLE", "n": "DOUBLE"}
     assert "'id': 1 numbers beyond the range" in loaded.notes
     assert "'n': 1 whole numbers with too many digits" in loaded.notes
+
+
+def test_decimals_that_a_double_would_round_are_decimals(loading: Loading) -> None:
+    loaded = loading.load_text("t.csv", "v,w\n12345678901234567.89,1\n-1.5,2\n,0.30000000000000004\n")
+    assert loaded.types == {"v": "DECIMAL(19,2)", "w": "DOUBLE"}
+    assert loaded.column("v") == [Decimal("12345678901234567.89"), Decimal("-1.50"), None]
+    assert loaded.column("w")[2] == 0.1 + 0.2
+    assert "rounded" not in loaded.notes
+
+
+def test_digits_that_no_type_keeps_are_told_and_numbers_beyond_all_stay_text(loading: Loading) -> None:
+    loaded = loading.load_text("t.csv", "v,w\n0.123456789012345678901,1e400\n1.5,2\n2,3\n")
+    assert loaded.types == {"v": "DOUBLE", "w": "VARCHAR"}
+    assert "'v' is DOUBLE: numbers of over 16 digits, such as '0.123456789012345678901', were rounded" in loaded.notes
+    assert "'w' is kept as text: 1 values are not BIGINT, such as '1e400'" in loaded.notes
+
+
+@pytest.mark.parametrize("source", ["t.csv", "t.ndjson"])
+def test_a_whole_number_that_a_double_column_would_round_is_refused(loading: Loading, source: str) -> None:
+    content = {"t.csv": "id\n1\n{}\n", "t.ndjson": '{{"id":1}}\n{{"id":{}}}\n'}[source]
+    loaded = loading.load_text(source, content.format(2**53), columns=[("id", "DOUBLE")])
+    assert loaded.column("id") == [1.0, 2.0**53]
+    with pytest.raises(SchemaMismatch, match=r"! id +DOUBLE +BIGINT"):
+        loading.load_text(source, content.format(2**53 + 1), columns=[("id", "DOUBLE")])
+
+
+@pytest.mark.parametrize("before", ["INTEGER", "BIGINT"])
+@pytest.mark.parametrize("rows", [1, 10_000])
+def test_whole_numbers_wider_than_the_column_widen_it(loading: Loading, before: str, rows: int) -> None:
+    content = "id,v\n" + "1,a\n" * rows + "12345678901234567890,b\n"
+    loaded = loading.load_text("t.csv", content, columns=[("id", before), ("v", "VARCHAR")])
+    assert loaded.types["id"] == "DECIMAL(38,0)"
+    assert (loaded.column("id")[-1], loaded.rejects) == (Decimal(12345678901234567890), [])
+
+
+def test_plain_numbers_join_a_decimal_column_only_if_no_digit_is_lost(loading: Loading) -> None:
+    loaded = loading.load_text("t.csv", "v\n1.5\n22\n", columns=[("v", "DECIMAL(19,2)")])
+    assert (loaded.types, loaded.rows) == ({"v": "DECIMAL(19,2)"}, [(Decimal("1.50"),), (Decimal("22.00"),)])
+    with pytest.raises(SchemaMismatch):
+        loading.load_text("t.csv", "v\n1.505\n", columns=[("v", "DECIMAL(19,2)")])
+    with pytest.raises(SchemaMismatch):
+        loading.load_text("t.csv", "v\n123456.5\n", columns=[("v", "DECIMAL(5,2)")])
+
+
+def test_decimal_commas_are_read_where_semicolons_part_the_fields(loading: Loading) -> None:
+    loaded = loading.load_text("t.csv", "v;code\n1,75;007\n1.234,5;1,5\n-2;2\n")
+    assert loaded.types == {"v": "DOUBLE", "code": "VARCHAR"}
+    assert loaded.column("v") == [1.75, 1234.5, -2.0]
+    assert "'v' was read as numbers with decimal commas" in loaded.notes
+
+
+@pytest.mark.parametrize("values", [("1,234", "22,345"), ("1,234.75", "2"), ("$5.00", "$2"), ("5 %", "7,5 %")])
+def test_numbers_written_otherwise_stay_text_and_are_told(loading: Loading, values: tuple[str, str]) -> None:
+    loaded = loading.load_text("t.csv", "v;w\n" + "".join(f"{value};x\n" for value in values))
+    assert loaded.column("v") == list(values)
+    assert "'v' is kept as text: its values look like numbers with separators or units" in loaded.notes
