@@ -22,7 +22,7 @@ from mcp_lakehouse.ingest.rejects import RejectLog
 from mcp_lakehouse.limits import IngestLimits
 from mcp_lakehouse.store.failures import FULL, local_failure
 from mcp_lakehouse.worker import confine
-from mcp_lakehouse.worker.channel import Channel, Message
+from mcp_lakehouse.worker.channel import Channel, ChannelClosed, Message
 
 if TYPE_CHECKING:
     import duckdb
@@ -91,12 +91,29 @@ class Loader:
         except OSError as error:
             if error.errno in FULL:
                 raise _full(staging) from None
+            raise unforeseen(request, error) from None
+        except (LakehouseError, ChannelClosed, MemoryError):
             raise
+        except Exception as error:
+            raise unforeseen(request, error) from None
         finally:
             job.background.shutdown(cancel_futures=True)
             connection.close()
             for left in staging.glob("text-*"):
                 left.unlink(missing_ok=True)
+
+
+def unforeseen(request: Message, error: Exception) -> Exception:
+    """What no reader foresaw, in a form that helps whoever gave the files; the error itself where none were given."""
+    names = [file["name"] for file in request.get("files", ())]
+    if not names:
+        return error
+    what = f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else names[0]
+    return UnreadableSource(
+        f"{what} cannot be read ({type(error).__name__}: {str(error)[:200]})",
+        hint="the file is damaged in a way that is not understood, or this is a defect: please report it; "
+        "saving the data in another format may help",
+    )
 
 
 def _full(staging: Path) -> LakehouseError:
