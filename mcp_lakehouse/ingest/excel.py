@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +15,7 @@ from mcp_lakehouse.ingest.columnar import QueryReader
 from mcp_lakehouse.ingest.csv_types import MARKERS
 from mcp_lakehouse.ingest.engine import Job, reading
 from mcp_lakehouse.ingest.types import UTC_TIMESTAMP, quoted
+from mcp_lakehouse.limits import MIB
 from mcp_lakehouse.names import check_column_count, column_names
 
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ Cell: TypeAlias = "int | float | str | bool | dt.date | dt.datetime | dt.time | 
 
 _CHUNK_ROWS = 5_000
 _TITLE_ROWS = 20
+_SEARCHED_BYTES = 8 * MIB
+_FORMULA_ONLY = re.compile(rb"(</f>|<f\b[^>]*/>)\s*(<v\s*/>|<v>\s*</v>)?\s*</c>")
 # Every integer up to here is exact as the floating number that a sheet keeps.
 _EXACT = 2.0**53
 
@@ -96,9 +101,28 @@ def excel_reader(job: Job, path: Path, name: str, sheet: str | None, number: int
     mixed = [each for each, kind in zip(names, kinds, strict=True) if kind.type == "VARCHAR" and len(kind.seen) > 1]
     if mixed:
         notes.append(f"columns with cells of several kinds are kept as text: {', '.join(map(repr, mixed[:10]))}")
+    empty = [each for each, kind in zip(names, kinds, strict=True) if not kind.seen]
+    if empty and _lacks_results(path):
+        notes.append(
+            f"no values in {', '.join(map(repr, empty[:10]))}: the workbook has formulas without stored values; open "
+            "and save it in a spreadsheet program, then load it again"
+        )
     for note in notes:
         job.note(f"{name}: {note}")
     return SheetReader(job, name, path.stat().st_size, table)
+
+
+def _lacks_results(path: Path) -> bool:
+    """Whether an .xlsx has cells with a formula and no result, as programs write that cannot calculate."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.startswith("xl/worksheets/"):
+                with archive.open(name) as sheet:
+                    if _FORMULA_ONLY.search(sheet.read(_SEARCHED_BYTES)):
+                        return True
+    return False
 
 
 def _chosen(job: Job, workbook: CalamineWorkbook, name: str, sheet: str | None) -> CalamineSheet:
