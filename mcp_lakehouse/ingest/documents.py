@@ -34,8 +34,17 @@ def load_documents(job: Job, files: Sequence[Message], existing: Columns | None)
     done = 0
     for file in files:
         name, path = file["name"], Path(file["path"])
-        with reading(name, path):
-            _insert(job, name, _parts(job, path, name, file["format"]))
+        try:
+            with reading(name, path):
+                _insert(job, name, _parts(job, path, name, file["format"]))
+        except UnreadableSource as error:
+            if len(files) == 1:
+                raise
+            raise UnreadableSource(
+                error.message,
+                hint=f"{error.hint}; nothing was loaded. To load the other {len(files) - 1}, move {name} elsewhere, "
+                "or give their paths as a list or a glob that leaves it out",
+            ) from None
         done += path.stat().st_size
         job.progress.at(done, f"read {name}")
     if not job.rows("SELECT 1 FROM documents LIMIT 1"):
