@@ -20,7 +20,7 @@ from mcp_lakehouse.ingest.csv_types import (
     rounds,
 )
 from mcp_lakehouse.ingest.engine import Job, literal
-from mcp_lakehouse.ingest.types import UNKNOWN, UTC_TIMESTAMP
+from mcp_lakehouse.ingest.types import NANOSECONDS, UNKNOWN, UTC_TIMESTAMP
 
 DRIFT = "a value does not fit what the first rows showed"
 _INTEGERS = ("INTEGER", "BIGINT", HUGE)
@@ -214,6 +214,8 @@ class CsvColumns:
             if column.rounded is not None:
                 shown = column.rounded[:60]
                 yield f"column {column.name!r} is DOUBLE: numbers of over 16 digits, such as {shown!r}, were rounded"
+            if "instant" in column.examples and column.decision.type == UTC_TIMESTAMP:
+                yield f"column {column.name!r}: {NANOSECONDS}"
             if column.comma:
                 yield f"column {column.name!r} was read as numbers with decimal commas"
             if column.otherwise is not None:

@@ -46,7 +46,7 @@ def kind_expression(value: str) -> str:
     """SQL that names the kind of a text.
 
     One of int, long, zero, huge, number, exact (a DOUBLE would round it, a decimal not), fine (more
-    digits than a DOUBLE has), nan, truth, date, time, na, odd or text.
+    digits than a DOUBLE has), nan, truth, date, time, instant (parts of a microsecond), na, odd or text.
     """
     markers = ", ".join("'" + marker.replace("'", "''") + "'" for marker in MARKERS)
     digits = f"ltrim(regexp_replace({value}, '[eE].*|[^0-9]', '', 'g'), '0')"
@@ -70,7 +70,8 @@ def kind_expression(value: str) -> str:
         WHEN lower({value}) IN ('nan', 'inf', '-inf', 'infinity', '-infinity') THEN 'nan'
         WHEN lower({value}) IN ('true', 'false') THEN 'truth'
         WHEN regexp_full_match({value}, '{_ISO_DAY}') AND TRY_CAST({value} AS DATE) IS NOT NULL THEN 'date'
-        WHEN regexp_full_match({value}, '{_ISO_TIME}') AND TRY_CAST({value} AS TIMESTAMPTZ) IS NOT NULL THEN 'time'
+        WHEN regexp_full_match({value}, '{_ISO_TIME}') AND TRY_CAST({value} AS TIMESTAMPTZ) IS NOT NULL
+            THEN CASE WHEN regexp_matches({value}, '[.]\\d{{6,8}}[1-9]') THEN 'instant' ELSE 'time' END
         WHEN TRY_CAST({value} AS DOUBLE) IS NOT NULL OR TRY_CAST({value} AS BIGINT) IS NOT NULL THEN 'odd'
         ELSE 'text' END"""
 
@@ -110,8 +111,8 @@ _TYPES: tuple[tuple[str, frozenset[str], frozenset[str]], ...] = (
     ("BIGINT", frozenset({"int", "long"}), _FRACTIONS | {"huge", "odd"}),
     (HUGE, frozenset({"int", "long", "huge"}), _FRACTIONS | {"odd"}),
     ("DOUBLE", _FRACTIONS | {"int", "long", "huge", "nan"}, frozenset({"odd"})),
-    ("DATE", frozenset({"date"}), frozenset({"time", "nan"})),
-    (UTC_TIMESTAMP, frozenset({"date", "time"}), frozenset({"nan"})),
+    ("DATE", frozenset({"date"}), frozenset({"time", "instant", "nan"})),
+    (UTC_TIMESTAMP, frozenset({"date", "time", "instant"}), frozenset({"nan"})),
 )
 
 

@@ -13,6 +13,8 @@ from mcp_lakehouse.table.types import parse_type
 
 UTC_TIMESTAMP = "TIMESTAMP WITH TIME ZONE"
 UNKNOWN = "NULL"
+# What a user is told where a column's times were cut.
+NANOSECONDS = "times are kept to the microsecond; what is finer was cut off"
 _SHOWN_COLUMNS = 60
 
 

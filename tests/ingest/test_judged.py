@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import io
+import zipfile
 from decimal import Decimal
 
+import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 
-from ingest.harness import Loading
+from ingest.harness import Loading, pdf, workbook, write_parquet
 from mcp_lakehouse.errors import SchemaMismatch, UnreadableSource
 from mcp_lakehouse.ingest.csv_dialect import detect
+from mcp_lakehouse.ingest.loader import unforeseen
 from mcp_lakehouse.ingest.sources import InlineText
 
 
@@ -174,3 +180,48 @@ def test_numbers_written_otherwise_stay_text_and_are_told(loading: Loading, valu
     loaded = loading.load_text("t.csv", "v;w\n" + "".join(f"{value};x\n" for value in values))
     assert loaded.column("v") == list(values)
     assert "'v' is kept as text: its values look like numbers with separators or units" in loaded.notes
+
+
+def test_formulas_without_stored_values_are_told(loading: Loading) -> None:
+    plain = workbook({"s": [["a", "b", "c"], [1, 7, "x"], [2, 8, "y"]]})
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(plain)) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            for value in (b"7", b"8"):
+                content = content.replace(b"<c><v>%s</v></c>" % value, b"<c><f>A1*7</f></c>")
+            new.writestr(name, content)
+    loaded = loading.load_text("t.xlsx", out.getvalue())
+    assert loaded.column("b") == [None, None]
+    assert "no values in 'b': the workbook has formulas without stored values" in loaded.notes
+    assert "formulas" not in loading.load_text("t.xlsx", plain).notes
+
+
+def test_one_unreadable_document_among_others_is_named_with_a_way_on(loading: Loading) -> None:
+    files = [loading.text("good.pdf", pdf(["one"])), loading.text("locked.pdf", pdf(["two"], password="x"))]
+    with pytest.raises(UnreadableSource, match=r"locked\.pdf is encrypted") as caught:
+        loading.load(files)
+    assert "To load the other 1, move locked.pdf elsewhere" in str(caught.value.hint)
+
+
+def test_nanoseconds_are_cut_alike_in_all_formats_and_told(loading: Loading) -> None:
+    texts = ("2020-01-02 03:04:05.123456789", "1960-01-02 03:04:05.123456789")
+    wanted = [dt.datetime(year, 1, 2, 3, 4, 5, 123456, tzinfo=dt.UTC) for year in (2020, 1960)]
+    written = write_parquet(loading.folder / "ns.parquet", f"SELECT unnest({list(texts)})::TIMESTAMP_NS AS t")
+    for loaded in (loading.load(written), loading.load_text("t.csv", "t\n" + "\n".join(texts))):
+        assert loaded.column("t") == wanted
+        assert "column 't': times are kept to the microsecond" in loaded.notes
+
+
+def test_decimals_wider_than_any_type_are_told(loading: Loading) -> None:
+    path = loading.folder / "wide.parquet"
+    wide = pa.array([Decimal("1234567890123456789012345678901234567890.12")], pa.decimal256(50, 2))
+    parquet.write_table(pa.table({"d": wide}), path)
+    assert "more than 38 digits were rounded to DOUBLE: 'd'" in loading.load(path).notes
+
+
+def test_what_no_reader_foresaw_names_the_file_and_says_what_to_do() -> None:
+    error = unforeseen({"files": [{"name": "t.csv"}]}, IndexError("list index out of range"))
+    assert isinstance(error, UnreadableSource)
+    assert "t.csv cannot be read (IndexError" in error.message
+    assert error.hint
