@@ -24,6 +24,7 @@ from mcp_lakehouse.names import check_column_count, column_names
 from mcp_lakehouse.table.types import List, Map, Scalar, SqlType, Struct, parse_type
 
 _OBJECT_BYTES = 16 * MIB
+_MOST_OBJECT_BYTES = 1024 * MIB
 _ANONYMOUS = "json"
 _IN_FILE = re.compile(r' in file "[^"]*",')
 _NUMBERED = re.compile(r"(.+)_\d+")
@@ -41,6 +42,7 @@ class JsonReader:
         self._notes: list[str] = []
         self._path = csv_text.prepare(job, path, name).path
         self._format = "newline_delimited" if lines else "auto"
+        self._object_bytes = _OBJECT_BYTES
         # Features as rows, their geometry as well-known text; under any other name the document stays as it is.
         self._features = formats.suffix_of(name) == ".geojson" and b'"FeatureCollection"' in _head(self._path)
         _check_whole(self._path, name)
@@ -91,8 +93,15 @@ class JsonReader:
 
     def _described(self, extra: str) -> list[tuple[str, str]]:
         source = self._source(["sample_size=-1", "dateformat='%Y-%m-%d'", *([extra] if extra else [])])
-        with reading(self.name, self._path):
-            rows = self._job.connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+        try:
+            with reading(self.name, self._path):
+                rows = self._job.connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+        except UnreadableSource as error:
+            if "maximum_object_size" not in error.message or self._object_bytes != _OBJECT_BYTES:
+                raise
+            # The engine keeps two buffers of this size for each thread, so it grows only when it must.
+            self._object_bytes = min(self.bytes + 1, _MOST_OBJECT_BYTES)
+            return self._described(extra)
         return [(str(row[0]), str(row[1])) for row in rows]
 
     def _check_records(self, found: list[tuple[str, str]]) -> None:
@@ -154,11 +163,10 @@ class JsonReader:
         return select(wanted, have, self._source([f"columns={{{', '.join(shape)}}}"]))
 
     def _source(self, options: list[str]) -> str:
-        size = max(_OBJECT_BYTES, self.bytes + 1) if self._format == "auto" else _OBJECT_BYTES
         parts = [
             literal(str(self._path)),
             f"format='{self._format}'",
-            f"maximum_object_size={min(size, 4 * 1024 * MIB - 1)}",
+            f"maximum_object_size={self._object_bytes}",
             "hive_partitioning=false",
             "compression='none'",
             f"geojson={str(self._features).lower()}",

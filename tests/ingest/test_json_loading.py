@@ -122,3 +122,11 @@ def test_dates_and_whole_numbers_join_a_dataset_of_texts_and_floats(loading: Loa
     loaded = loading.load_text("t.json", '[{"d": "2020-01-01", "x": 1, "n": null}]', columns=columns)
     assert list(loaded.types.items()) == columns
     assert loaded.rows == [("2020-01-01", 1.0, None)]
+
+
+def test_one_object_may_be_large(loading: Loading) -> None:
+    content = json.dumps({"kind": "x", "items": [{"p": n, "t": "y" * 100} for n in range(150_000)]})
+    assert len(content) > 17_000_000
+    loaded = loading.load_text("t.json", content)
+    assert loaded.types == {"kind": "VARCHAR", "items": "STRUCT(p BIGINT, t VARCHAR)[]"}
+    assert loaded.answer["rows"] == 1
