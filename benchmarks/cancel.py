@@ -35,7 +35,7 @@ async def run(folder: Path) -> str:
                 await anyio.sleep(0.5)
                 for _ in range(PROBES // ROUNDS):
                     began = time.perf_counter()
-                    await client.list_prompts()
+                    await client.list_resources()
                     middle = time.perf_counter()
                     await call(client, "sql", statement="SELECT 1")
                     pings.append(middle - began)

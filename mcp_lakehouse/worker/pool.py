@@ -11,11 +11,19 @@ from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.errors import LimitExceeded
 from mcp_lakehouse.worker.process import Worker
 
+# A call that lasts longer than this gets a spare beside it; a short one is back before a spare could start.
+SPARE_AFTER_SECONDS = 0.25
+# After a cancelled call the processor is to be quiet: what is only nice to have starts later.
+REPLACE_AFTER_SECONDS = 5.0
+_WANTED = 2
+
 
 class Pool:
-    """At most `size` workers at work; a killed one is replaced."""
+    """At most `size` workers at work, and one to spare for the next caller; a killed one is replaced."""
 
-    def __init__(self, start: Callable[[], Worker], *, size: int, what: str) -> None:
+    def __init__(
+        self, start: Callable[[], Worker], *, size: int, what: str, spare_after_seconds: float = SPARE_AFTER_SECONDS
+    ) -> None:
         self._start = start
         self._size = size
         self._what = what
@@ -23,6 +31,9 @@ class Pool:
         self._busy: set[Worker] = set()
         self._closed = False
         self._changed = threading.Condition()
+        self._spare_after_seconds = spare_after_seconds
+        self._timer: threading.Timer | None = None
+        self._quiet_until = 0.0
 
     def warm(self) -> None:
         """Have one worker ready; returns at once, the process starts in the background."""
@@ -38,8 +49,7 @@ class Pool:
         """A worker for one call. Raises `LimitExceeded` when all stay busy for the whole timeout."""
         worker = self._take(time.monotonic() + timeout_seconds, cancel or CancelToken())
         try:
-            # The next caller finds a warm one, and does not wait for this call to end.
-            self.warm()
+            self._top_up_after(self._spare_after_seconds)
             yield worker
         finally:
             self._give_back(worker)
@@ -48,6 +58,8 @@ class Pool:
         """Kill all workers."""
         with self._changed:
             self._closed = True
+            if self._timer is not None:
+                self._timer.cancel()
             workers = [*self._idle, *self._busy]
             self._idle.clear()
             self._changed.notify_all()
@@ -88,6 +100,33 @@ class Pool:
                 # Last in, first out: the worker with the warmest caches is used again.
                 self._idle.append(worker)
             self._changed.notify_all()
+            spare = bool(self._idle)
+            if not keep:
+                self._quiet_until = time.monotonic() + REPLACE_AFTER_SECONDS
         if not keep:
             worker.close()
+        if keep or spare:
+            self._top_up_after(self._spare_after_seconds)
+        else:
             self.warm()
+
+    def _top_up_after(self, seconds: float) -> None:
+        with self._changed:
+            enough = self._idle and len(self._idle) + len(self._busy) >= min(_WANTED, self._size)
+            if self._closed or enough or self._timer is not None:
+                return
+            self._timer = threading.Timer(seconds, self._top_up)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _top_up(self) -> None:
+        """Start what is missing: a spare where all are at work, a second one where there is only one."""
+        with self._changed:
+            self._timer = None
+            quiet_for = self._quiet_until - time.monotonic()
+            few = len(self._idle) + len(self._busy) < min(_WANTED, self._size)
+            if not self._closed and (few or not self._idle) and len(self._busy) < self._size:
+                if self._idle and quiet_for > 0:
+                    self._top_up_after(quiet_for)
+                else:
+                    self._idle.append(self._start())

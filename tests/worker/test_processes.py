@@ -154,9 +154,12 @@ def test_a_pool_keeps_one_warm_and_refuses_when_all_are_busy(tmp_path: Path) -> 
         made.append(sql_worker(folder))
         return made[-1]
 
-    pool = Pool(start, size=2, what="sql")
+    pool = Pool(start, size=2, what="sql", spare_after_seconds=0)
     with pool.lend(timeout_seconds=5) as first:
-        assert len(made) == 2
+        deadline = time.monotonic() + 10
+        while len(made) < 2:
+            assert time.monotonic() < deadline, "no spare was started beside a long call"
+            threading.Event().wait(0.01)
         with pool.lend(timeout_seconds=5) as second:
             assert second is not first
             with pytest.raises(LimitExceeded, match="all 2 workers"), pool.lend(timeout_seconds=0.05):
