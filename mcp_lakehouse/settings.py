@@ -38,7 +38,10 @@ class Setting:
 KNOWN = (
     Setting("lake", DEFAULT_LAKE, "folder or URL (s3://bucket/prefix) of the lake"),
     Setting(
-        "allow", "", f"folders that ingest through a server or the library may read from, separated by {os.pathsep!r}; empty: the working directory"
+        "allow",
+        "",
+        "folders that ingest through a server or the library may read from, "
+        f"separated by {os.pathsep!r}; empty: the working directory",
     ),
     Setting("cache", "", "local folder for disposable state (results, copies of remote files); empty: see docs"),
     Setting("read_only", "false", "refuse every change to the lake"),
