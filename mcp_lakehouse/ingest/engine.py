@@ -65,6 +65,9 @@ def open_engine(*, memory_bytes: int, threads: int, spill: Path) -> duckdb.DuckD
         "allow_persistent_secrets": "false",
         "python_enable_replacements": "false",
         "threads": str(threads),
+        # A write that fails in the background can lock the whole process up for good (seen on a full disk; DuckDB
+        # 2.0, issue 23885 there), and on local disks it saves no time.
+        "async_threads": "0",
         "memory_limit": f"'{memory_bytes}B'",
         "temp_directory": literal(str(spill)),
         "parquet_metadata_cache": "false",
