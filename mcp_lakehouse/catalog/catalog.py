@@ -106,6 +106,7 @@ class Catalog:
         self._listed: frozenset[str] = frozenset()
         self._unreadable: set[str] = set()
         self._listed_at = float("-inf")
+        self._made: frozenset[str] = frozenset()
 
     def table(self, name: str) -> Table:
         """The table behind a valid name, whether or not it exists yet."""
@@ -175,7 +176,12 @@ class Catalog:
             names = (name_of(folder) for folder in self._bucket.folders(f"{TABLES}/"))
             self._listed = frozenset(name for name in names if is_name(name))
             self._listed_at = time.monotonic()
-        return self._listed
+        return self._listed | self._made
+
+    def added(self, name: str) -> None:
+        """A dataset was made through this object: its caller finds it in the next listing, however old that is."""
+        with self._lock:
+            self._made |= {name}
 
     def missing(self, name: str, *, dropped: bool = False) -> NotFound:
         """The error for an unknown name, with what to do next."""

@@ -283,6 +283,7 @@ class Loader:
                 info = _info(loaded, request, contents, load)
                 version = self._commit_once(name, loaded, request, [contents[file] for file in fresh], info)
                 if version is not None:
+                    self._catalog.added(name)
                     return _report(name, version, loaded, load)
                 # Another writer has loaded some of these files in the meantime; the others are still to come.
                 present = self._present(name)
