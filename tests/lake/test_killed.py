@@ -1,0 +1,120 @@
+"""A load that is killed or cancelled, wherever it is, leaves the last version whole and nothing in the way."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lake.places import Place, inline, rows
+from mcp_lakehouse import Lakehouse
+from mcp_lakehouse.cancel import CancelToken
+from mcp_lakehouse.errors import Cancelled
+from mcp_lakehouse.store.local import LocalBucket
+from mcp_lakehouse.worker.channel import Channel, Message
+
+# Long enough for a busy machine; the processes end within milliseconds.
+ENDED_SECONDS = 20
+
+
+def scratch(prepared: Place) -> list[Path]:
+    return list((Path(prepared.address) / "_cache" / "scratch").iterdir())
+
+
+@pytest.mark.parametrize("where", ["reading", "recording", "recorded"])
+def test_a_killed_load_leaves_whole_versions_and_is_repeated_without_harm(prepared: Place, where: str) -> None:
+    source = prepared.put("more.csv", "a,b\n" + "".join(f"{i},text {i}\n" for i in range(2, 1000)))
+    process = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("halting_process.py")), prepared.address, str(source), where],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "halted\n"
+    workers = psutil.Process(process.pid).children()
+    assert workers
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    # Workers end with their parent, also when it had no time to tell them.
+    assert psutil.wait_procs(workers, timeout=ENDED_SECONDS)[1] == []
+    assert len(scratch(prepared)) == 1
+    with prepared.open() as lake:
+        assert [folder.name for folder in scratch(prepared)] == [lake._scratch.name]
+        arrived = where == "recorded"
+        assert rows(lake, "SELECT count(*) FROM t") == [[999 if arrived else 1]]
+        report = lake.ingest(source, dataset="t")
+        assert (report.version, report.rows_added, report.unchanged) == (1, 0 if arrived else 998, arrived)
+        assert rows(lake, "SELECT count(*), count(DISTINCT a) FROM t") == [[999, 999]]
+        assert rows(lake, "FROM t AT (VERSION => 0)") == [[1, "x"]]
+
+
+def test_a_load_that_is_cancelled_while_it_is_read_leaves_the_last_version(
+    lake_of_t: Lakehouse, prepared: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, send = CancelToken(), Channel.send
+
+    def send_and_cancel(channel: Channel, message: Message) -> None:
+        send(channel, message)
+        if message.get("op") == "load":
+            token.cancel()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Channel, "send", send_and_cancel)
+        with pytest.raises(Cancelled):
+            lake_of_t.ingest(inline("t", "a,b\n2,y\n"), cancel=token)
+    assert rows(lake_of_t, "FROM t") == [[1, "x"]]
+    assert len(list((Path(prepared.address) / "tables" / "t").glob("*.parquet"))) == 1
+    assert lake_of_t.ingest(inline("t", "a,b\n2,y\n")).rows_added == 1
+    assert rows(lake_of_t, "SELECT count(*) FROM system.errors") == [[0]]
+
+
+def test_a_load_that_is_cancelled_while_it_is_checked_never_reaches_a_worker(
+    lake_of_t: Lakehouse, prepared: Place
+) -> None:
+    token = CancelToken()
+    source = prepared.put("more.csv", "a,b\n2,y\n")
+    with pytest.raises(Cancelled):
+        lake_of_t.ingest(source, dataset="t", progress=lambda *_: token.cancel(), cancel=token)
+    assert rows(lake_of_t, "FROM t") == [[1, "x"]]
+
+
+def test_a_cancellation_that_comes_too_late_does_not_hide_the_commit(
+    lake_of_t: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, upload = CancelToken(), LocalBucket.upload
+
+    def upload_and_cancel(bucket: LocalBucket, local: Path, key: str) -> None:
+        token.cancel()
+        upload(bucket, local, key)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalBucket, "upload", upload_and_cancel)
+        report = lake_of_t.ingest(inline("t", "a,b\n2,y\n"), cancel=token)
+    assert (report.version, report.rows_added) == (1, 1)
+    assert rows(lake_of_t, "FROM t ORDER BY a") == [[1, "x"], [2, "y"]]
+
+
+def test_scratch_whose_removal_was_broken_off_is_swept(prepared: Place) -> None:
+    left = Path(prepared.address) / "_cache" / "scratch" / "0123456789abcdef"
+    (left / "load-1").mkdir(parents=True)
+    (left / "load-1" / "part.parquet").write_bytes(b"x")
+    with prepared.open() as lake:
+        assert not left.exists()
+        # The scratch of a process that lives is left alone.
+        with prepared.open():
+            assert lake._scratch.exists()
+
+
+def test_nothing_of_a_load_stays_in_scratch_while_the_lake_stays_open(lake_of_t: Lakehouse) -> None:
+    lake_of_t.ingest(inline("t", "a,b\n1,z\n2,y\n"), mode="upsert", key="a")
+    lake_of_t.ingest(inline("t", "a,b\n1,z\n2,y\n,none\n3,c\n"), mode="upsert")
+    lake_of_t.compact("t")
+    assert rows(lake_of_t, "FROM t ORDER BY a") == [[1, "z"], [2, "y"], [3, "c"]]
+    left = [path for path in lake_of_t._scratch.rglob("*") if path.is_file() and path.name != ".lock"]
+    assert left == []
