@@ -106,7 +106,7 @@ class Lakehouse:
             keep_rejects=lambda records: self._append_journal("rejects", records),
             local_files=self._copies.paths,
             allowed_roots=settings.allowed_roots,
-            scratch=self._scratch / "sources",
+            scratch=self.uploads,
         )
         self._journal = Journal(self._append_journal)
         self._journal_lock = threading.Lock()
@@ -165,6 +165,11 @@ class Lakehouse:
     def confinement(self) -> Message:
         """What the kernel adds to the lock of a SQL worker here."""
         return self._runner.confinement()
+
+    @property
+    def uploads(self) -> Path:
+        """A folder for sources that arrive as bytes; `ingest` may read from it, and it goes with this process."""
+        return self._scratch / "sources"
 
     @property
     def journal(self) -> Journal:

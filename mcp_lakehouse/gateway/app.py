@@ -99,4 +99,4 @@ async def _unexpected(_request: Request, raised: Exception) -> Response:
 
 def _incoming(lake: Lakehouse) -> Path:
     """A folder of this process that `ingest` may read from, removed with it: where uploads are put."""
-    return lake._loader._scratch
+    return lake.uploads

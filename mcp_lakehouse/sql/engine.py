@@ -324,7 +324,8 @@ class Engine:
         import duckdb
 
         text = self._without_paths(_first_part(str(error)))
-        if isinstance(error, duckdb.OutOfMemoryException) or "failed to allocate" in text.lower():
+        exhausted = isinstance(error, (duckdb.OutOfMemoryException, MemoryError))
+        if exhausted or "failed to allocate" in text.lower():
             limit = f"{self._config['memory_bytes'] / 1e9:g} GB"
             return LimitExceeded(
                 f"the statement needs more memory than one statement may use ({limit})",

@@ -24,6 +24,8 @@ def hint(text: str, statement: str) -> str | None:
         )
     if "syntax error" in text and re.match(r"\s*(describe|summarize)\b", statement, re.IGNORECASE):
         return "write DESCRIBE or SUMMARIZE with a dataset's name or a query: SUMMARIZE FROM result('…')"
+    if "Values were not provided for" in text:
+        return "give params: a list for ? and $1, an object for $name"
     missing = _MISSING_COLUMN.search(text)
     if missing and f'"{missing[1]}"' in statement:
         return f"double quotes name columns; text stands in single quotes: '{missing[1]}'"

@@ -52,7 +52,11 @@ def _answer(handler: Handler, request: Message, channel: Channel) -> Message:
     except ChannelClosed:
         raise
     except Exception as error:
-        return {"error": "error", "message": f"{type(error).__name__}: {error}", "hint": None}
+        return {
+            "error": "error",
+            "message": f"the worker met something unforeseen ({type(error).__name__}: {error})",
+            "hint": "nothing was changed; this is a defect worth reporting, with what was asked",
+        }
 
 
 def _end_with_parent(lifeline_fd: int) -> None:

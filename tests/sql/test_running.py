@@ -161,6 +161,7 @@ def test_a_changed_dataset_is_seen_at_once(runner: Runner, catalog: FakeCatalog)
     [
         ("SELECT nope FROM trips", StatementFailed, "columns: trips(id BIGINT, city VARCHAR"),
         ("SELEC 1", StatementFailed, "syntax error"),
+        ("SELECT $name", StatementFailed, "an object for $name"),
         ("FROM trips AT (VERSION => 1) t", StatementFailed, "an alias stands before AT"),
         ("DESCRIBE trips AT (VERSION => 1)", StatementFailed, "(FROM t AT (VERSION => 3))"),
         ('SELECT * FROM trips WHERE city = "Oslo"', StatementFailed, "single quotes: 'Oslo'"),
