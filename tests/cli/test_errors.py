@@ -77,7 +77,6 @@ def test_a_lake_that_is_not_there_is_not_made_by_reading(cli: Cli, arguments: li
         (["ingest", "missing.csv"], "missing.csv"),
         (["ingest", "workers.csv", "--dataset", "not a name"], "not_a_name"),
         (["ingest", "workers.csv", "--name", "x.csv"], "--name"),
-        (["ingest", "-"], "--name"),
         (["ingest", "-", "--name", "../x.csv"], "--name"),
         (["ingest", "s3://elsewhere/x.csv"], "not supported"),
         (["restore", "workers", "--version", "7"], "7"),
