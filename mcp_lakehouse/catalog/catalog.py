@@ -122,10 +122,11 @@ class Catalog:
         if not is_name(name):
             return None
         table = self.table(name)
-        if table.head() is None:
+        newest = table.newest()
+        if newest is None:
             self.forget(name)
             return None
-        return Dataset(name, table, table.snapshot())
+        return Dataset(name, table, newest)
 
     def get(self, name: str, *, version: int | None = None, at: datetime | None = None) -> Dataset:
         """A dataset that is there. Raises `NotFound` with the closest names."""

@@ -64,6 +64,14 @@ class Table:
         state = self._current()
         return None if state is None else state.version
 
+    def newest(self) -> Snapshot | None:
+        """The newest version, `None` where there is no table. Costs one look, as `head` does."""
+        state = self._current()
+        if state is None:
+            return None
+        with self._lock:
+            return self._newest(state)
+
     def snapshot(self, version: int | None = None, at: datetime | None = None) -> Snapshot:
         """The newest version, an older one, or the newest at a moment (UTC where it has no zone).
 
@@ -74,9 +82,7 @@ class Table:
             version = self._history.version_at(at, state.version)
         with self._lock:
             if version is None or version == state.version:
-                if self._shown is None or self._shown[0] is not state:
-                    self._shown = state, self._snapshot_of(state)
-                return self._shown[1]
+                return self._newest(state)
             if version not in self._old:
                 self._old[version] = self._snapshot_of(self._reader.open_version(version, state.version))
             self._old.move_to_end(version)
@@ -223,6 +229,11 @@ class Table:
             elif self._bucket.exists(self._reader.key(self._state.version + 1)):
                 self._state = self._reader.advance(self._state)
             return self._state
+
+    def _newest(self, state: LogState) -> Snapshot:
+        if self._shown is None or self._shown[0] is not state:
+            self._shown = state, self._snapshot_of(state)
+        return self._shown[1]
 
     def _adopt(self, base: LogState | None, version: int, data: bytes) -> None:
         """Take in a commit of our own without reading it back."""
