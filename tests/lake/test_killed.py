@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -13,9 +15,10 @@ import pytest
 from lake.places import Place, inline, rows
 from mcp_lakehouse import Lakehouse
 from mcp_lakehouse.cancel import CancelToken
-from mcp_lakehouse.errors import Cancelled
+from mcp_lakehouse.errors import Cancelled, WorkerDied
 from mcp_lakehouse.store.local import LocalBucket
 from mcp_lakehouse.worker.channel import Channel, Message
+from mcp_lakehouse.worker.process import Worker
 
 # Long enough for a busy machine; the processes end within milliseconds.
 ENDED_SECONDS = 20
@@ -72,6 +75,31 @@ def test_a_load_that_is_cancelled_while_it_is_read_leaves_the_last_version(
     assert len(list((Path(prepared.address) / "tables" / "t").glob("*.parquet"))) == 1
     assert lake_of_t.ingest(inline("t", "a,b\n2,y\n")).rows_added == 1
     assert rows(lake_of_t, "SELECT count(*) FROM system.errors") == [[0]]
+
+
+@pytest.mark.parametrize("call", ["load", "run"])
+def test_a_worker_that_is_killed_costs_one_call(
+    lake_of_t: Lakehouse, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    ask, receive = Worker.call, Channel.receive
+
+    def ask_and_kill(worker: Worker, request: Message, **options: Any) -> Message:
+        def kill_and_receive(channel: Channel, timeout_seconds: float | None = None) -> Message | None:
+            os.kill(worker.pid, signal.SIGKILL)
+            return receive(channel, timeout_seconds)
+
+        if request["op"] == call:
+            monkeypatch.setattr(Channel, "receive", kill_and_receive)
+        return ask(worker, request, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Worker, "call", ask_and_kill)
+        with pytest.raises(WorkerDied, match="SIGKILL") as caught:
+            lake_of_t.ingest(inline("t", "a,b\n2,y\n")) if call == "load" else lake_of_t.sql("FROM t")
+    assert "memory" in (caught.value.hint or "")
+    monkeypatch.undo()
+    assert rows(lake_of_t, "FROM t") == [[1, "x"]]
+    assert lake_of_t.ingest(inline("t", "a,b\n2,y\n")).rows_added == 1
 
 
 def test_a_load_that_is_cancelled_while_it_is_checked_never_reaches_a_worker(
