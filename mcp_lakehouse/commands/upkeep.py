@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import shutil
+import contextlib
 
 from mcp_lakehouse.commands import show
 from mcp_lakehouse.commands.console import counted, printable, say
@@ -21,7 +21,10 @@ def rebuild(args: argparse.Namespace, opening: Opening) -> int:
     with opening() as lake:
         cache = lake.results.folder.parent
     for name in _LOCAL_STATE:
-        shutil.rmtree(cache / name, ignore_errors=True)
+        # What is in the folders, not the folders: servers that run have them open, and fetch what they need again.
+        for entry in (cache / name).glob("*"):
+            with contextlib.suppress(OSError):
+                entry.unlink()
     with opening() as lake:
         findings = list(examine_all(lake))
         address = lake.bucket.url

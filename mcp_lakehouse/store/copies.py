@@ -37,28 +37,43 @@ class LocalCopies:
     def __init__(self, bucket: Bucket, folder: Path) -> None:
         self._bucket = bucket
         self._folder = folder
-        if bucket.local_path("") is None:
+        self._local = bucket.local_path("") is not None
+        if not self._local:
             folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, file: StoredFile) -> Path:
         """The path of one file. Raises `StorageFailed` when it cannot be fetched or has another size."""
-        return self._bucket.local_path(file.key) or self._fetched(file)
+        return self._bucket.local_path(file.key) or self.paths([file])[0]
 
     def paths(self, files: Sequence[StoredFile]) -> list[Path]:
         """The paths of files, in their order."""
-        local = [self._bucket.local_path(file.key) for file in files]
-        if all(path is not None for path in local):
-            return [path for path in local if path is not None]
-        with ThreadPoolExecutor(_PARALLEL_DOWNLOADS) as pool:
-            return list(pool.map(self._fetched, files))
+        if self._local:
+            return [self.path(file) for file in files]
+        missing = [file for file in files if not self._present(file)]
+        if missing:
+            with ThreadPoolExecutor(_PARALLEL_DOWNLOADS) as pool:
+                list(pool.map(self._fetch, missing))
+        return [self._place(file) for file in files]
 
-    def _fetched(self, file: StoredFile) -> Path:
-        path = self._folder / f"{hashlib.sha256(file.key.encode()).hexdigest()}.parquet"
+    def keep(self, files: Sequence[StoredFile]) -> None:
+        """Have the files that `paths` named still there."""
+        if not self._local:
+            self.paths(files)
+
+    def _place(self, file: StoredFile) -> Path:
+        return self._folder / f"{hashlib.sha256(file.key.encode()).hexdigest()}.parquet"
+
+    def _present(self, file: StoredFile) -> bool:
+        path = self._place(file)
         with contextlib.suppress(OSError):
             if path.stat().st_size == file.bytes:
                 # The time of use decides what goes first when room is needed.
                 os.utime(path)
-                return path
+                return True
+        return False
+
+    def _fetch(self, file: StoredFile) -> None:
+        path = self._place(file)
         self._make_room(file.bytes)
         part = path.with_suffix(f".{secrets.token_hex(4)}.part")
         try:
@@ -71,7 +86,6 @@ class LocalCopies:
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)
-        return path
 
     def _make_room(self, needed: int) -> None:
         entries = []

@@ -79,7 +79,7 @@ class ObjectBucket:
         """Copy an object to a local path, all at once; raises `NotFound`."""
         with self._doing("copy", key), temporary_beside(to) as temporary:
             found = self._store.get(checked_key(key))
-            with open(temporary, "wb") as file:
+            with _writing_below(to.parent), open(temporary, "wb") as file:
                 for chunk in found.stream(min_chunk_size=PART_BYTES):
                     file.write(chunk)
             if temporary.stat().st_size != found.meta["size"]:
@@ -157,6 +157,17 @@ def _store(bucket: str, prefix: str, options: Mapping[str, str]) -> S3Store:
         },
         retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=RETRY_SECONDS)},
     )
+
+
+@contextlib.contextmanager
+def _writing_below(folder: Path) -> Iterator[None]:
+    """What the system says of a write is about this machine's disk, not about the bucket."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise local_failure(error, "write", "", str(folder)) from error
 
 
 def _host(endpoint: str) -> str:
