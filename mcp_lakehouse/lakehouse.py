@@ -428,6 +428,9 @@ class Lakehouse:
         if token != held:
             definition["columns"] = [[column.name, column.type] for column in snapshot.columns]
             definition["files"] = [str(path) for path in self._copies.paths(snapshot.files)]
+        else:
+            # Copies that a worker was told of may have been removed since, to make room or by hand.
+            self._copies.keep(snapshot.files)
         return definition
 
     def _start_loader(self) -> Worker:
@@ -486,7 +489,7 @@ class Lakehouse:
         table = self.system.journal(name)
         assert table is not None
         with self._journal_lock:
-            append(table, journal_columns(name), records, self._scratch)
+            append(table, journal_columns(name), records, scratch=self._scratch, paths=self._copies.paths)
 
 
 def _source(source: str | os.PathLike[str] | Sequence[str] | Mapping[str, str]) -> str | Sequence[str] | InlineText:
