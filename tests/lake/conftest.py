@@ -61,13 +61,6 @@ def prepared(tmp_path: Path, _template: Path) -> Place:
     return place
 
 
-@pytest.fixture
-def lake_of_t(prepared: Place) -> Iterator[Lakehouse]:
-    """That lake, open."""
-    with prepared.open() as opened:
-        yield opened
-
-
 @pytest.fixture(autouse=True, scope="session")
 def nothing_of_this_machine() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:

@@ -11,6 +11,7 @@ from typing import Any
 
 from mcp_lakehouse import Lakehouse
 from mcp_lakehouse.catalog.catalog import Catalog
+from mcp_lakehouse.catalog.journals import MERGED_FILES
 from mcp_lakehouse.store import Bucket, open_bucket
 from mcp_lakehouse.table import Table, TableColumn
 
@@ -40,6 +41,17 @@ def test_three_hundred_datasets_are_listed(tmp_path: Path, record_property: Call
         assert lake.sql("SHOW TABLES").row_count == DATASETS
         record_property("SHOW TABLES", f"{time.perf_counter() - began:.3f} s")
         assert lake.sql("FROM d007").row_count == 0
+
+
+def test_a_journal_of_many_appends_is_few_files(tmp_path: Path) -> None:
+    with Lakehouse.open(tmp_path / "lake") as lake:
+        for number in range(2 * MERGED_FILES):
+            lake._append_journal("errors", [{"code": "x", "message": str(number)}])
+        found = lake.sql("SELECT count(*), count(DISTINCT message) FROM system.errors").rows
+        assert found == [[2 * MERGED_FILES, 2 * MERGED_FILES]]
+        journal = lake.system.journal("errors")
+        assert journal is not None
+        assert len(journal.snapshot().files) <= MERGED_FILES
 
 
 class FarAway:

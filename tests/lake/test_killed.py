@@ -12,11 +12,11 @@ from typing import Any
 import psutil
 import pytest
 
-from lake.places import Place, inline, rows
+from lake.places import Place, inline, put, rows
 from mcp_lakehouse import Lakehouse
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.errors import Cancelled, WorkerDied
-from mcp_lakehouse.store.local import LocalBucket
+from mcp_lakehouse.store import Bucket
 from mcp_lakehouse.worker.channel import Channel, Message
 from mcp_lakehouse.worker.process import Worker
 
@@ -57,9 +57,14 @@ def test_a_killed_load_leaves_whole_versions_and_is_repeated_without_harm(prepar
         assert rows(lake, "FROM t AT (VERSION => 0)") == [[1, "x"]]
 
 
+def files_of(lake: Lakehouse, dataset: str) -> int:
+    return len([info for info in lake.bucket.list(f"tables/{dataset}") if info.key.endswith(".parquet")])
+
+
 def test_a_load_that_is_cancelled_while_it_is_read_leaves_the_last_version(
-    lake_of_t: Lakehouse, prepared: Place, monkeypatch: pytest.MonkeyPatch
+    lake: Lakehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    lake.ingest(inline("cancelled", "a,b\n1,x\n"))
     token, send = CancelToken(), Channel.send
 
     def send_and_cancel(channel: Channel, message: Message) -> None:
@@ -70,17 +75,43 @@ def test_a_load_that_is_cancelled_while_it_is_read_leaves_the_last_version(
     with monkeypatch.context() as patch:
         patch.setattr(Channel, "send", send_and_cancel)
         with pytest.raises(Cancelled):
-            lake_of_t.ingest(inline("t", "a,b\n2,y\n"), cancel=token)
-    assert rows(lake_of_t, "FROM t") == [[1, "x"]]
-    assert len(list((Path(prepared.address) / "tables" / "t").glob("*.parquet"))) == 1
-    assert lake_of_t.ingest(inline("t", "a,b\n2,y\n")).rows_added == 1
-    assert rows(lake_of_t, "SELECT count(*) FROM system.errors") == [[0]]
+            lake.ingest(inline("cancelled", "a,b\n2,y\n"), cancel=token)
+    assert rows(lake, "FROM cancelled") == [[1, "x"]]
+    assert files_of(lake, "cancelled") == 1
+    assert lake.ingest(inline("cancelled", "a,b\n2,y\n")).rows_added == 1
+    # A caller who changes their mind is no failure.
+    assert rows(lake, "SELECT count(*) FROM system.errors WHERE code = 'cancelled'") == [[0]]
+
+
+def test_a_load_that_is_cancelled_while_it_is_checked_never_reaches_a_worker(lake: Lakehouse) -> None:
+    token = CancelToken()
+    source = put(lake, "checked.csv", "a,b\n2,y\n")
+    with pytest.raises(Cancelled):
+        lake.ingest(source, progress=lambda *_: token.cancel(), cancel=token)
+    assert lake.list_datasets(match="checked").datasets == []
+
+
+def test_a_cancellation_that_comes_too_late_does_not_hide_the_commit(
+    lake: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = type(lake.bucket)
+    token, upload = CancelToken(), kind.upload
+
+    def upload_and_cancel(bucket: Bucket, local: Path, key: str) -> None:
+        token.cancel()
+        upload(bucket, local, key)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "upload", upload_and_cancel)
+        report = lake.ingest(inline("late", "a,b\n2,y\n"), cancel=token)
+    assert (report.version, report.rows_added) == (0, 1)
+    assert rows(lake, "FROM late") == [[2, "y"]]
 
 
 @pytest.mark.parametrize("call", ["load", "run"])
-def test_a_worker_that_is_killed_costs_one_call(
-    lake_of_t: Lakehouse, monkeypatch: pytest.MonkeyPatch, call: str
-) -> None:
+def test_a_worker_that_is_killed_costs_one_call(lake: Lakehouse, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    name = f"killed_{call}"
+    lake.ingest(inline(name, "a,b\n1,x\n"))
     ask, receive = Worker.call, Channel.receive
 
     def ask_and_kill(worker: Worker, request: Message, **options: Any) -> Message:
@@ -89,43 +120,25 @@ def test_a_worker_that_is_killed_costs_one_call(
             return receive(channel, timeout_seconds)
 
         if request["op"] == call:
-            monkeypatch.setattr(Channel, "receive", kill_and_receive)
+            patch.setattr(Channel, "receive", kill_and_receive)
         return ask(worker, request, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(Worker, "call", ask_and_kill)
         with pytest.raises(WorkerDied, match="SIGKILL") as caught:
-            lake_of_t.ingest(inline("t", "a,b\n2,y\n")) if call == "load" else lake_of_t.sql("FROM t")
+            lake.ingest(inline(name, "a,b\n2,y\n")) if call == "load" else lake.sql(f"FROM {name}")
     assert "memory" in (caught.value.hint or "")
-    monkeypatch.undo()
-    assert rows(lake_of_t, "FROM t") == [[1, "x"]]
-    assert lake_of_t.ingest(inline("t", "a,b\n2,y\n")).rows_added == 1
+    assert rows(lake, f"FROM {name}") == [[1, "x"]]
+    assert lake.ingest(inline(name, "a,b\n2,y\n")).rows_added == 1
 
 
-def test_a_load_that_is_cancelled_while_it_is_checked_never_reaches_a_worker(
-    lake_of_t: Lakehouse, prepared: Place
-) -> None:
-    token = CancelToken()
-    source = prepared.put("more.csv", "a,b\n2,y\n")
-    with pytest.raises(Cancelled):
-        lake_of_t.ingest(source, dataset="t", progress=lambda *_: token.cancel(), cancel=token)
-    assert rows(lake_of_t, "FROM t") == [[1, "x"]]
-
-
-def test_a_cancellation_that_comes_too_late_does_not_hide_the_commit(
-    lake_of_t: Lakehouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    token, upload = CancelToken(), LocalBucket.upload
-
-    def upload_and_cancel(bucket: LocalBucket, local: Path, key: str) -> None:
-        token.cancel()
-        upload(bucket, local, key)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(LocalBucket, "upload", upload_and_cancel)
-        report = lake_of_t.ingest(inline("t", "a,b\n2,y\n"), cancel=token)
-    assert (report.version, report.rows_added) == (1, 1)
-    assert rows(lake_of_t, "FROM t ORDER BY a") == [[1, "x"], [2, "y"]]
+def test_nothing_of_a_load_stays_in_scratch_while_the_lake_stays_open(lake: Lakehouse) -> None:
+    lake.ingest(inline("traces", "a,b\n1,z\n2,y\n"), mode="upsert", key="a")
+    lake.ingest(inline("traces", "a,b\n1,x\n2,y\n,none\n3,c\n"), mode="upsert")
+    lake.compact("traces")
+    assert rows(lake, "FROM traces ORDER BY a") == [[1, "x"], [2, "y"], [3, "c"]]
+    left = [path for path in lake._scratch.rglob("*") if path.is_file() and path.name != ".lock"]
+    assert left == []
 
 
 def test_scratch_whose_removal_was_broken_off_is_swept(prepared: Place) -> None:
@@ -137,12 +150,3 @@ def test_scratch_whose_removal_was_broken_off_is_swept(prepared: Place) -> None:
         # The scratch of a process that lives is left alone.
         with prepared.open():
             assert lake._scratch.exists()
-
-
-def test_nothing_of_a_load_stays_in_scratch_while_the_lake_stays_open(lake_of_t: Lakehouse) -> None:
-    lake_of_t.ingest(inline("t", "a,b\n1,z\n2,y\n"), mode="upsert", key="a")
-    lake_of_t.ingest(inline("t", "a,b\n1,z\n2,y\n,none\n3,c\n"), mode="upsert")
-    lake_of_t.compact("t")
-    assert rows(lake_of_t, "FROM t ORDER BY a") == [[1, "z"], [2, "y"], [3, "c"]]
-    left = [path for path in lake_of_t._scratch.rglob("*") if path.is_file() and path.name != ".lock"]
-    assert left == []
