@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
@@ -71,6 +71,10 @@ _DESCRIBED_COLUMNS = 200
 _LINEAGE_ENTRIES = 5
 _STATISTICS_SECONDS = 15.0
 _CACHE_HINT = "set LAKEHOUSE_CACHE to a folder that this user can write to, on a disk with room"
+
+
+# A path, folder or glob; several of them; or inline {"text", "name"}.
+Source: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, str]
 
 
 def _silent(_done: float, _total: float, _message: str) -> None:
@@ -257,7 +261,7 @@ class Lakehouse:
 
     def ingest(
         self,
-        source: str | os.PathLike[str] | Sequence[str] | Mapping[str, str],
+        source: Source,
         dataset: str | None = None,
         mode: str = "append",
         key: str | Sequence[str] | None = None,
@@ -492,12 +496,14 @@ class Lakehouse:
             append(table, journal_columns(name), records, scratch=self._scratch, paths=self._copies.paths)
 
 
-def _source(source: str | os.PathLike[str] | Sequence[str] | Mapping[str, str]) -> str | Sequence[str] | InlineText:
+def _source(source: Source) -> str | Sequence[str] | InlineText:
     if isinstance(source, Mapping):
         if set(source) != {"text", "name"} or not all(isinstance(value, str) for value in source.values()):
             raise InvalidInput("inline data is {text, name}", hint='e.g. {"text": "a,b\\n1,2", "name": "numbers.csv"}')
         return InlineText(source["text"], source["name"])
-    return os.fspath(source) if isinstance(source, os.PathLike) else source
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    return [os.fspath(each) for each in source]
 
 
 def _names(given: str | Sequence[str] | None) -> Sequence[str] | None:

@@ -101,7 +101,10 @@ def reading(name: str, *paths: Path) -> Iterator[None]:
         yield
     except LakehouseError:
         raise
-    except (duckdb.OutOfMemoryException, MemoryError):
+    except (duckdb.OutOfMemoryException, MemoryError) as error:
+        if "max_temp_directory_size" in str(error):
+            # What memory could not hold went to the disk, and found no room there.
+            raise _meaning(str(error), name, paths) from None
         raise LimitExceeded(
             f"reading {name} needs more memory than a load may use",
             hint="raise the ingest_memory setting, or split the file; very long values and wide rows need the most",
