@@ -57,6 +57,13 @@ def test_a_folder_loads_only_what_is_new(lake: Lakehouse) -> None:
     assert rows(lake, "SELECT sum(n), max(day) FROM days") == [[6, "2026-01-03"]]
 
 
+def test_several_files_are_one_version(lake: Lakehouse) -> None:
+    paths = [put(lake, "north.csv", "n\n1\n"), put(lake, "south.csv", "n\n2\n")]
+    report = lake.ingest(paths, dataset="halves")
+    assert (report.version, report.rows_added) == (0, 2)
+    assert rows(lake, "FROM halves ORDER BY n") == [[1], [2]]
+
+
 def test_schemas_grow_and_what_does_not_fit_is_refused_with_both_shown(lake: Lakehouse) -> None:
     lake.ingest(inline("grown", "a,b\n1,x\n"))
     report = lake.ingest(inline("grown", "a,c\n2.5,2026-01-01\n"))
