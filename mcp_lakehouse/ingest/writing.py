@@ -16,6 +16,9 @@ Columns: TypeAlias = list[tuple[str, str]]
 
 # zstd at its fastest level: about a third smaller than the engine's default (snappy) at the same speed.
 _OPTIONS = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, RETURN_STATS"
+_GROUP_CELLS = 16_000_000
+# The engine writes no smaller groups.
+_VECTOR_ROWS = 2_048
 _INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT"})
 
 
@@ -34,7 +37,7 @@ def write(job: Job, query: str, columns: Columns, *, split: bool = True) -> list
 
 def _write_one(job: Job, query: str, columns: Columns) -> Message | None:
     path = job.staging / f"part-{uuid.uuid4()}.parquet"
-    options = f"{_OPTIONS}, ROW_GROUP_SIZE {job.row_group_rows}"
+    options = f"{_OPTIONS}, ROW_GROUP_SIZE {_group_rows(job, columns)}"
     try:
         ((_, rows, size, _, statistics, *_),) = job.rows(f"COPY ({query}) TO {literal(str(path))} ({options})")
     except BaseException:
@@ -48,8 +51,8 @@ def _write_one(job: Job, query: str, columns: Columns) -> Message | None:
 
 def _split(job: Job, whole: Message, columns: Columns, parts: int) -> list[Message]:
     """Cut one file into several. The engine can do so while it writes, but then loses the order of rows."""
-    groups = math.ceil(whole["rows"] / job.row_group_rows / parts)
-    rows = max(1, groups) * job.row_group_rows
+    group = _group_rows(job, columns)
+    rows = max(1, math.ceil(whole["rows"] / group / parts)) * group
     names = ", ".join(quoted(name) for name, _ in columns)
     source = f"read_parquet({literal(whole['path'])}, file_row_number=true, hive_partitioning=false)"
     files = []
@@ -59,6 +62,11 @@ def _split(job: Job, whole: Message, columns: Columns, parts: int) -> list[Messa
         files += [part] if part is not None else []
     discard([whole])
     return files
+
+
+def _group_rows(job: Job, columns: Columns) -> int:
+    """Rows of a row group: fewer in wide tables, as each writing thread holds whole groups in memory."""
+    return min(job.row_group_rows, max(_VECTOR_ROWS, _GROUP_CELLS // len(columns) // _VECTOR_ROWS * _VECTOR_ROWS))
 
 
 def discard(files: list[Message]) -> None:

@@ -75,8 +75,6 @@ def _lock(connection: duckdb.DuckDBPyConnection, config: Message, scratch: Path)
         "parquet_metadata_cache": True,
         "TimeZone": "UTC",
         "threads": config["threads"],
-        # Work in the background that fails can lock the process up (DuckDB 2.0, issue 23885 there).
-        "async_threads": 0,
         "memory_limit": f"{config['memory_bytes']}B",
         "max_temp_directory_size": f"{config['spill_bytes']}B",
         "temp_directory": str(scratch / "spill"),
