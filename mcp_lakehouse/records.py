@@ -85,6 +85,17 @@ class LineageEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexDescription:
+    """The generation that serves a dataset's searches."""
+
+    generation: int
+    model: str
+    dimensions: int
+    rows: int
+    recall_at_10: float
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetDescription:
     """What `describe_dataset` returns."""
 
@@ -98,6 +109,7 @@ class DatasetDescription:
     lineage: list[LineageEntry]
     truncated: bool = False
     key: list[str] | None = None
+    index: IndexDescription | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +136,99 @@ class IngestReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that was found. `id` is its citation, `score` runs from 0 to 1 and compares across datasets."""
+
+    id: str
+    title: str
+    url: str
+    score: float
+    text: str
+    dataset: str
+    columns: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Hits, best first. `generations` are those that served; `plan` says for each dataset how the filter was served."""
+
+    results: list[Hit]
+    generations: dict[str, int]
+    mode: str
+    plan: dict[str, str]
+    elapsed_ms: float
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What a citation stands for: the exact text, with where it lies (`metadata`)."""
+
+    id: str
+    title: str
+    text: str
+    url: str
+    metadata: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """[n] in an answer: the passage, and the words quoted from it."""
+
+    n: int
+    id: str
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A passage the answer was drawn from."""
+
+    id: str
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`model` is `None` where the answer is extractive; `grounded`: every sentence has a checked citation."""
+
+    answer: str
+    citations: list[Citation]
+    evidence: list[Evidence]
+    model: str | None = field(metadata={"null": True})
+    grounded: bool
+    refused: bool
+    # The statement that computed the answer, where one did.
+    statement: str | None = None
+    # Sentences of a written answer that no citation supports.
+    unsupported: list[str] | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What one index build did. `recall_at_10` is measured against exact search; below its gate nothing is published."""
+
+    dataset: str
+    generation: int
+    rows: int
+    recall_at_10: float
+    build_seconds: float
+    published: bool
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackReport:
+    """The generation that serves now, and the one that did."""
+
+    dataset: str
+    generation: int
+    previous: int
+
+
+@dataclass(frozen=True, slots=True)
 class DropReport:
     """`restorable_until` is an ISO 8601 UTC time, or "vacuum" when nothing is ever vacuumed by itself."""
 
@@ -140,10 +245,10 @@ class RestoreReport:
 
 
 def to_json(value: object) -> Json:
-    """A record as plain JSON values; fields that are `None` are left out, except inside rows."""
+    """A record as plain JSON values; fields that are `None` are left out, except inside rows and where marked."""
     if is_dataclass(value) and not isinstance(value, type):
-        pairs = ((f.name, getattr(value, f.name)) for f in fields(value))
-        return {name: to_json(item) for name, item in pairs if item is not None}
+        pairs = ((f, getattr(value, f.name)) for f in fields(value))
+        return {f.name: to_json(item) for f, item in pairs if item is not None or "null" in f.metadata}
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):

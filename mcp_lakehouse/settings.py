@@ -53,6 +53,10 @@ KNOWN = (
     Setting("sql_memory", "2GB", "memory of one SQL worker"),
     Setting("sql_threads", "0", "threads of one statement; 0: one for each processor"),
     Setting("sql_workers", "4", "statements that run at the same time"),
+    Setting(
+        "embedder", "", "wordllama, minilm or openai:MODEL@BASE_URL; empty: minilm if it is installed, else wordllama"
+    ),
+    Setting("chat", "", "openai:MODEL@BASE_URL or anthropic:MODEL[@BASE_URL] to write answers; empty: extractive"),
     Setting("ingest_memory", "1GB", "memory of one load"),
     Setting("ingest_timeout", "21600", "seconds one load may take"),
 )
