@@ -1,0 +1,1 @@
+"""Passages of text, found by keywords and by meaning."""

@@ -1,0 +1,78 @@
+"""The choice of a way, from figures alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mcp_lakehouse.index.plan import Plan, Question, choose, kind_of
+
+FULL = Question(matching=100_000, total=100_000, k=10, dimensions=384, quantised=True, graph=True)
+MILLION = replace(FULL, matching=1_000_000, total=1_000_000)
+
+
+def test_no_row_that_matches_is_nothing() -> None:
+    assert choose(replace(FULL, matching=0)) == "nothing"
+    assert choose(replace(FULL, k=0)) == "nothing"
+
+
+def test_few_rows_are_looked_at_themselves() -> None:
+    assert choose(replace(FULL, matching=10)) == "gather"
+    assert choose(replace(FULL, matching=4_096)) == "gather"
+    assert choose(replace(FULL, matching=2_000, total=2_000)) == "scan"
+
+
+def test_medium_sets_go_by_the_quantised_copy() -> None:
+    assert choose(replace(FULL, matching=10_000)) == "quantised gather"
+    assert choose(replace(FULL, matching=50_000)) == "quantised gather"
+    assert choose(replace(FULL, matching=80_000)) == "quantised scan"
+
+
+def test_all_rows_go_by_the_graph_unless_there_are_few_or_k_is_large() -> None:
+    assert choose(FULL) == "graph"
+    assert choose(replace(FULL, matching=5_000, total=5_000)) == "scan"
+    assert choose(replace(FULL, k=2_000)) == "quantised scan"
+
+
+def test_a_filter_over_many_rows_is_probed_first_and_decided_by_what_passes() -> None:
+    half = replace(MILLION, matching=500_000)
+    assert choose(half) == "probe"
+    assert choose(half, passing=0.4) == "graph"
+    assert choose(half, passing=0.01) == "quantised gather"
+    assert choose(half, passing=0.0) == "quantised gather"
+
+
+def test_a_few_rows_deleted_are_no_reason_to_leave_the_graph() -> None:
+    assert choose(replace(FULL, matching=99_000)) == "probe"
+
+
+def test_exact_is_exact() -> None:
+    assert choose(replace(MILLION, exact=True)) == "scan"
+    assert choose(replace(MILLION, matching=300_000, exact=True)) == "gather"
+
+
+def test_without_copy_or_graph_the_vectors_serve() -> None:
+    bare = replace(MILLION, quantised=False, graph=False)
+    assert choose(bare) == "scan"
+    assert choose(replace(bare, matching=100)) == "gather"
+    assert choose(replace(bare, quantised=True)) == "quantised scan"
+
+
+def test_more_is_needed_of_a_graph_that_is_worse() -> None:
+    assert choose(replace(FULL, effort=5_000)) == "quantised scan"
+
+
+@pytest.mark.parametrize(
+    ("way", "text"),
+    [
+        ("gather", "exact over 512 of 100,000 rows"),
+        ("scan", "exact over 512 of 100,000 rows"),
+        ("quantised gather", "quantised over 512 of 100,000 rows"),
+        ("graph", "graph over 512 of 100,000 rows"),
+        ("probe", "graph over 512 of 100,000 rows"),
+        ("nothing", "nothing over 512 of 100,000 rows"),
+    ],
+)
+def test_the_account_is_a_sentence(way: str, text: str) -> None:
+    assert Plan(kind_of(way), 512, 100_000).text == text  # type: ignore[arg-type]
