@@ -26,17 +26,6 @@ def node() -> Node:
         pytest.skip(f"the official tools are not available: {reason}")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says why tests were skipped, in quiet runs too."""
-    reasons = {
-        report.longrepr[2]
-        for report in terminalreporter.getreports("skipped")
-        if "official tools" in str(report.longrepr)
-    }
-    for reason in sorted(reasons):
-        terminalreporter.write_line(f"conformance tests: {reason}")
-
-
 @contextmanager
 def serving(lake: Path, *options: str) -> Iterator[str]:
     """The URL of our MCP endpoint in a process of its own, which must end well when asked to."""

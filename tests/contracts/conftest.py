@@ -1,20 +1,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from contracts.places import Place
-from s3_server import BUCKET, s3_server
-
-
-@pytest.fixture(scope="session")
-def s3_environment() -> Iterator[Mapping[str, str]]:
-    with s3_server() as environment:
-        yield environment
+from s3_server import BUCKET
 
 
 @pytest.fixture(params=["local", "s3"])

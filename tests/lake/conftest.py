@@ -12,13 +12,14 @@ import pytest
 
 from lake.places import Place, folder_place, inline
 from mcp_lakehouse import Lakehouse
-from s3_server import BUCKET, s3_server
+from s3_server import BUCKET
 
 
-@pytest.fixture(scope="session")
-def s3_environment() -> Iterator[Mapping[str, str]]:
-    with s3_server() as environment:
-        yield environment
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs on a shared lake runs in one process for each kind of lake, whatever module it is in."""
+    for item in items:
+        if "place" in getattr(item, "fixturenames", ()) and item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group(f"lake.{item.callspec.params['place']}"))
 
 
 @pytest.fixture(scope="session")

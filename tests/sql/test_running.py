@@ -36,14 +36,14 @@ def rows(runner: Runner, statement: str, params: Json = None) -> list[list[Json]
     return run(runner, statement, params).rows
 
 
-def test_rows_come_with_types_count_and_versions(runner: Runner) -> None:
+def test_rows_come_with_types_count_and_versions(runner: Runner, catalog: FakeCatalog) -> None:
     result = run(runner, "SELECT city, sum(fare) AS total FROM trips GROUP BY ALL ORDER BY city")
     assert [(column.name, column.type) for column in result.columns] == [
         ("city", "VARCHAR"),
         ("total", "DECIMAL(38,2)"),
     ]
     assert result.rows == [["Bergen", "7.25"], ["Oslo", "12.50"]]
-    assert (result.row_count, result.truncated, result.datasets) == (2, False, {"trips": 1})
+    assert (result.row_count, result.truncated, result.datasets) == (2, False, {"trips": catalog.version})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,47 @@
+"""What all tests share, and how they are dealt out to processes (`make test` runs as many as there are processors)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import pytest
+
+from s3_server import s3_server
+
+# Modules that take long begin first, so that nobody waits for them at the end.
+_LONGEST = ("packaging/test_wheel.py", "safety/test_rates.py", "cli/test_data.py", "conformance/test_suite.py")
+
+
+@pytest.fixture(scope="session")
+def s3_environment() -> Iterator[Mapping[str, str]]:
+    """The variables that reach an S3 server with one bucket."""
+    with s3_server() as environment:
+        yield environment
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A module stays in one process, for what it shares is made once; `xdist_group` joins several modules."""
+    items.sort(key=lambda item: next((n for n, name in enumerate(_LONGEST) if item.path.match(name)), len(_LONGEST)))
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}.{item.path.stem}"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says in quiet runs too: the safety rates, and why the official tools' tests were skipped."""
+    for text in _properties(terminalreporter.getreports("passed") + terminalreporter.getreports("failed")):
+        terminalreporter.write_line(text)
+    reasons = {
+        report.longrepr[2]
+        for report in terminalreporter.getreports("skipped")
+        if "official tools" in str(report.longrepr)
+    }
+    for reason in sorted(reasons):
+        terminalreporter.write_line(f"conformance tests: {reason}")
+
+
+def _properties(reports: Sequence[pytest.TestReport]) -> Iterator[str]:
+    """What tests recorded under the name `summary`."""
+    for report in reports:
+        if report.when == "call":
+            yield from (str(value) for name, value in report.user_properties if name == "summary")
