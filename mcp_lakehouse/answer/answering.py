@@ -1,0 +1,165 @@
+"""Answers a question from the data: retrieve, quote, write where a model is set, and check every citation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from mcp_lakehouse.answer.asking import Asker, Progress
+from mcp_lakehouse.answer.confidence import SURE_ENOUGH, confidence
+from mcp_lakehouse.answer.extracting import asks_for_rows, extractive
+from mcp_lakehouse.answer.limits import AnswerLimits
+from mcp_lakehouse.answer.reading import Reading, read
+from mcp_lakehouse.answer.statements import RunStatement, computed, is_computed
+from mcp_lakehouse.answer.words import Words
+from mcp_lakehouse.answer.writing import written
+from mcp_lakehouse.cancel import CancelToken
+from mcp_lakehouse.errors import Cancelled, InvalidInput, LakehouseError
+from mcp_lakehouse.records import Answer, DatasetDescription, DatasetList, Hit, SearchResult
+
+if TYPE_CHECKING:
+    from mcp_lakehouse.llm.chat import Chat
+    from mcp_lakehouse.llm.embedder import Embedder
+
+# Columns of a dataset that was made from documents.
+_OF_DOCUMENTS = frozenset({"source", "page", "section", "text"})
+_NAMED_DATASETS = 5
+_SHOWN_QUESTION = 200
+
+
+class Search(Protocol):
+    """Finds passages."""
+
+    def __call__(
+        self, *, query: str, datasets: Sequence[str] | None, where: str | None, k: int, cancel: CancelToken | None
+    ) -> SearchResult:
+        """As `Lakehouse.search`, by the mode `hybrid`."""
+
+
+def _silent(_message: str) -> None:
+    return
+
+
+class Answering:
+    """`ask` answers one question. Any thread may call it at any time."""
+
+    def __init__(
+        self,
+        *,
+        search: Search,
+        list_datasets: Callable[[], DatasetList],
+        describe_dataset: Callable[[str], DatasetDescription],
+        sql: RunStatement,
+        chat: Chat | None,
+        embedder: Callable[[], Embedder],
+        limits: AnswerLimits | None = None,
+    ) -> None:
+        self._search = search
+        self._list_datasets = list_datasets
+        self._describe_dataset = describe_dataset
+        self._sql = sql
+        self._embedder = embedder
+        self._limits = limits or AnswerLimits()
+        self._asker = Asker(chat, self._limits) if chat else None
+        self._words = Words()
+
+    def ask(
+        self,
+        question: str,
+        datasets: Sequence[str] | None = None,
+        where: str | None = None,
+        k: int = 8,
+        *,
+        cancel: CancelToken | None = None,
+        progress: Progress | None = None,
+    ) -> Answer:
+        """The answer with its citations, or a plain refusal where the data does not hold it.
+
+        Without `datasets` every searchable one is searched; `k` passages are read. A model's failure is no
+        error: the answer is then quoted, and its `note` says so. Raises `InvalidInput`, `Cancelled`, and what
+        `search` raises.
+        """
+        self._check(question, k)
+        tell = progress or _silent
+        note = None
+        if self._asker and where is None and is_computed(question):
+            answer, note = self._computed(question, datasets, cancel, tell)
+            if answer is not None:
+                return answer
+        tell("searching")
+        found = self._search(query=question, datasets=datasets, where=where, k=k, cancel=cancel)
+        reading = self._read(question, found, cancel)
+        if self._asker and found.results:
+            answer, note = self._written(reading, found, cancel, tell)
+            if answer is not None:
+                return answer
+        return self._extractive(reading, found, note)
+
+    def _check(self, question: str, k: int) -> None:
+        if not any(c.isalnum() for c in question):
+            raise InvalidInput("the question is empty", hint="ask something, in words")
+        if len(question) > self._limits.question_chars:
+            raise InvalidInput(
+                f"the question has {len(question):,} characters, at most {self._limits.question_chars:,} are read",
+                hint="ask more shortly; ingest long texts instead of sending them as a question",
+            )
+        if not 1 <= k <= self._limits.passages:
+            raise InvalidInput(f"k is {k}; it must be 1 to {self._limits.passages}", hint="8 is a good number")
+
+    def _read(self, question: str, found: SearchResult, cancel: CancelToken | None) -> Reading:
+        embedder = self._embedder()
+        return read(question, found.results, words=self._words, embedder=embedder, limits=self._limits, cancel=cancel)
+
+    def _extractive(self, reading: Reading, found: SearchResult, note: str | None) -> Answer:
+        if confidence(reading, self._embedder().floor) < SURE_ENOUGH:
+            return self._refused(reading, found, None, note)
+        as_rows = asks_for_rows(reading.question) and any(_is_row(hit) for hit in reading.hits)
+        return extractive(reading, self._limits, as_rows=as_rows, note=note)
+
+    def _refused(self, reading: Reading, found: SearchResult, model: str | None, note: str | None) -> Answer:
+        """A refusal that says what was searched, and what of the question is nowhere in what was found."""
+        searched = sorted(found.generations.keys() | found.plan.keys() | {hit.dataset for hit in found.results})
+        names = ", ".join(searched[:_NAMED_DATASETS])
+        if len(searched) > _NAMED_DATASETS:
+            names += f" and {len(searched) - _NAMED_DATASETS} more"
+        text = f"The data does not hold an answer to this question. Searched: {names or 'no dataset'}"
+        text += f"; passages read: {len(found.results)}."
+        missing = self._words.spelled(reading.question, reading.missing)
+        if missing and found.results:
+            text += f" None of them speaks of {', '.join(missing)}."
+        return Answer(text, [], [], model, False, True, note=note)
+
+    def _written(
+        self, reading: Reading, found: SearchResult, cancel: CancelToken | None, tell: Progress
+    ) -> tuple[Answer | None, str | None]:
+        assert self._asker
+        model = self._asker.chat.model
+        tell(f"asking {model}")
+        try:
+            answer = written(reading, self._asker, self._words, cancel=cancel, progress=tell)
+        except Cancelled:
+            raise
+        except LakehouseError as error:
+            return None, f"{model} failed ({error.message}); the answer is quoted from the data"
+        if answer is None:
+            return None, f"{model} replied with nothing usable; the answer is quoted from the data"
+        return (self._refused(reading, found, model, None) if answer.refused else answer), None
+
+    def _computed(
+        self, question: str, datasets: Sequence[str] | None, cancel: CancelToken | None, tell: Progress
+    ) -> tuple[Answer | None, str | None]:
+        assert self._asker
+        tell("looking for a statement")
+        names = datasets or [each.name for each in self._list_datasets().datasets]
+        try:
+            described = [self._describe_dataset(name) for name in names[: self._limits.described_datasets]]
+            return computed(question, described, asker=self._asker, sql=self._sql, cancel=cancel, progress=tell), None
+        except Cancelled:
+            raise
+        except LakehouseError as error:
+            return None, f"no statement was run ({error.message})"
+
+
+def _is_row(hit: Hit) -> bool:
+    """Whether the hit is a row of a table and not a piece of a document."""
+    return not hit.columns or not hit.columns.keys() <= _OF_DOCUMENTS

@@ -1,0 +1,130 @@
+"""An answer without a model: the few sentences of the data that say most about the question, each cited."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from mcp_lakehouse.answer.limits import AnswerLimits
+from mcp_lakehouse.answer.reading import Reading, Sentence
+from mcp_lakehouse.answer.words import coverage
+from mcp_lakehouse.records import Answer, Citation, Evidence, Hit
+
+_COVERAGE_WEIGHT, _HIT_WEIGHT = 0.6, 0.3
+# A sentence this close to one already chosen repeats it.
+_REPEATS = 0.85
+# A further sentence is worth its place if it scores nearly as well, or adds this share of the question.
+_NEARLY, _ADDS = 0.85, 0.15
+_LEAST_OF_BEST = 0.6
+_ASKS_FOR_ROWS = re.compile(
+    r"^\W*(?:please |can you |could you |i need |i want |we need )*"
+    r"(?:find|list|show|suggest|recommend|get|give|search|look for|who|whom|which|any|match|rank|shortlist|staff"
+    r"|i need|we need)\b",
+    re.IGNORECASE,
+)
+_MARK = re.compile(r"\[(\d+(?:\s*[,–-]\s*\d+)*)\]")
+
+
+def score(sentence: Sentence, hit: Hit) -> float:
+    """How well the sentence answers: meaning, words, and how its passage was found."""
+    return sentence.cosine + _COVERAGE_WEIGHT * sentence.coverage + _HIT_WEIGHT * hit.score
+
+
+def choose(reading: Reading, most: int) -> list[Sentence]:
+    """At most `most` sentences, best first: close to the question, not repeating each other."""
+    ranked = sorted(reading.sentences, key=lambda s: score(s, reading.hits[s.hit]), reverse=True)
+    chosen: list[Sentence] = []
+    for sentence in ranked:
+        if len(chosen) == most:
+            break
+        if not chosen:
+            chosen.append(sentence)
+            continue
+        worth, best = (score(s, reading.hits[s.hit]) for s in (sentence, chosen[0]))
+        if worth < _LEAST_OF_BEST * best:
+            break
+        held = frozenset().union(*(each.terms for each in chosen))
+        adds = coverage(held | sentence.terms, reading.weight) - coverage(held, reading.weight)
+        repeats = any(float(sentence.vector @ each.vector) > _REPEATS for each in chosen)
+        if not repeats and (worth >= _NEARLY * best or adds >= _ADDS):
+            chosen.append(sentence)
+    return chosen
+
+
+def extractive(reading: Reading, limits: AnswerLimits, *, as_rows: bool, note: str | None = None) -> Answer:
+    """The answer in the data's own sentences; as a list of rows where the question asks for some."""
+    if as_rows:
+        return _listed(reading, limits, note)
+    chosen = choose(reading, limits.quoted_sentences)
+    citations = [_citation(n, s, reading.hits) for n, s in enumerate(chosen, 1)]
+    text = " ".join(f"{plain(s.text)} [{c.n}]" for s, c in zip(chosen, citations, strict=True))
+    return Answer(text, citations, evidence([s.hit for s in chosen], reading.hits), None, True, False, note=note)
+
+
+def asks_for_rows(question: str) -> bool:
+    """Whether the question wants things listed and not something told."""
+    return _ASKS_FOR_ROWS.search(question) is not None
+
+
+def _listed(reading: Reading, limits: AnswerLimits, note: str | None) -> Answer:
+    lines: list[str] = []
+    citations: list[Citation] = []
+    used: list[int] = []
+    for rows_hits in _rows(reading)[: limits.listed_rows]:
+        best = _supporting(reading, rows_hits)
+        marks = []
+        for sentence in best:
+            citation = _citation(len(citations) + 1, sentence, reading.hits)
+            citations.append(citation)
+            used.append(sentence.hit)
+            marks.append(f"{plain(sentence.text)} [{citation.n}]")
+        title = plain(reading.hits[rows_hits[0]].title)
+        lines.append(
+            f"{len(lines) + 1}. {title}: {' '.join(marks)}" if title else f"{len(lines) + 1}. {' '.join(marks)}"
+        )
+    return Answer("\n".join(lines), citations, evidence(used, reading.hits), None, True, False, note=note)
+
+
+def _rows(reading: Reading) -> list[list[int]]:
+    """The hits of each row that has a sentence to show, best row first."""
+    rows: dict[str, list[int]] = {}
+    for number in sorted({sentence.hit for sentence in reading.sentences}):
+        rows.setdefault(row_of(reading.hits[number].id), []).append(number)
+
+    def worth(numbers: list[int]) -> float:
+        held = frozenset().union(*(reading.passages[n] for n in numbers))
+        return coverage(held, reading.weight) + max(reading.hits[n].score for n in numbers)
+
+    ranked = sorted(rows.values(), key=worth, reverse=True)
+    return [row for row in ranked if worth(row) >= _LEAST_OF_BEST * worth(ranked[0])]
+
+
+def _supporting(reading: Reading, numbers: Sequence[int]) -> list[Sentence]:
+    """The sentence of these hits that supports best, and one more where that adds to what it holds of the question."""
+    mine = [sentence for sentence in reading.sentences if sentence.hit in numbers]
+    mine.sort(key=lambda s: score(s, reading.hits[s.hit]), reverse=True)
+    first = mine[0]
+    held = coverage(first.terms, reading.weight)
+    gains = [(coverage(first.terms | s.terms, reading.weight) - held, -n, s) for n, s in enumerate(mine[1:])]
+    gain, _, second = max(gains, default=(0.0, 0, first))
+    return [first, second] if gain >= _ADDS else [first]
+
+
+def row_of(identity: str) -> str:
+    """A citation without what says where in its row it lies."""
+    return identity.partition("#")[0]
+
+
+def evidence(numbers: Sequence[int], hits: Sequence[Hit]) -> list[Evidence]:
+    """The hits of these numbers, each once, in order."""
+    return [Evidence(hits[n].id, hits[n].text, hits[n].score) for n in dict.fromkeys(numbers)]
+
+
+def plain(text: str) -> str:
+    """The text on one line; its own marks, such as [12], look different from ours."""
+    return _MARK.sub(r"(\1)", " ".join(text.split()))
+
+
+def _citation(n: int, sentence: Sentence, hits: Sequence[Hit]) -> Citation:
+    quote = hits[sentence.hit].text[sentence.start : sentence.end]
+    return Citation(n, hits[sentence.hit].id, quote)

@@ -1,0 +1,125 @@
+"""Reads what a search found against the question: which sentences speak to it, and how much of it they hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mcp_lakehouse.answer.limits import AnswerLimits
+from mcp_lakehouse.answer.sentences import sentences
+from mcp_lakehouse.answer.words import Words, coverage, weights
+from mcp_lakehouse.cancel import CancelToken
+from mcp_lakehouse.records import Hit
+
+if TYPE_CHECKING:
+    from mcp_lakehouse.llm.embedder import Embedder, Vectors
+
+# What is written to a model and not to a reader. It is never quoted, unless the question is about such words.
+_TO_A_MODEL = re.compile(
+    r"\b(?:ignore|disregard|forget|override|bypass)\b[^.\n]{0,40}\b(?:instruction|prompt|rule|direction|command)s?\b"
+    r"|\b(?:ignore|disregard|forget) (?:all |everything )?(?:the )?(?:above|previous|prior)\b"
+    r"|\b(?:system|developer) (?:prompt|message|override)\b"
+    r"|\byou are (?:now|an? (?:ai|language model|assistant|chatbot))\b|\b(?:ai|llm|language) (?:assistant|model)s?:"
+    r"|\bnew instructions?:|</?(?:system|user|assistant|instructions?|evidence)>|<\|\w+\|>|<<<"
+    r"|\b(?:reply|respond|answer|output) (?:only|exactly|verbatim|with (?:the words?|only|exactly))\b"
+    r"|\b(?:call|use|run|invoke) the \w+ tool\b|\bend of (?:evidence|context|documents?|data)\b"
+    r"|[\"'](?:sentences|answerable|citations)[\"']\s*:",
+    re.IGNORECASE,
+)
+_LEAST_TERMS = 3
+_LEAST_TERMS_OF_A_CELL = 1
+_HIT_WEIGHT = 0.5
+# A question or an announcement.
+_ANSWERS_NOTHING = ("?", ":", "？", "：")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sentence:
+    """A sentence of a hit: the exact words at [start, end) of its text. `cosine` is to the question."""
+
+    hit: int
+    start: int
+    end: int
+    text: str
+    terms: frozenset[str]
+    coverage: float
+    cosine: float
+    vector: Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The question, what was found for it, and the sentences that may answer it.
+
+    `weight` holds the question's terms with what each tells, `passages` the terms of each hit with its columns,
+    `missing` the names and numbers of the question that no hit holds.
+    """
+
+    question: str
+    hits: list[Hit]
+    weight: dict[str, float]
+    passages: list[frozenset[str]]
+    sentences: list[Sentence]
+    missing: frozenset[str]
+
+    @property
+    def best_cosine(self) -> float:
+        """Of the sentence closest to the question; 0 where there is none."""
+        return max((sentence.cosine for sentence in self.sentences), default=0.0)
+
+    @property
+    def best_coverage(self) -> float:
+        """Share of the question's weight that one passage holds."""
+        return max((coverage(held, self.weight) for held in self.passages), default=0.0)
+
+    @property
+    def missing_share(self) -> float:
+        """Share of the question's weight that lies on names and numbers no passage holds."""
+        return coverage(self.missing, self.weight) if self.missing else 0.0
+
+
+def read(
+    question: str,
+    hits: Sequence[Hit],
+    *,
+    words: Words,
+    embedder: Embedder,
+    limits: AnswerLimits,
+    cancel: CancelToken | None = None,
+) -> Reading:
+    """Read the hits against the question. One call of the embedder."""
+    about_models = is_to_a_model(question)
+    passages, candidates = [], []
+    for number, hit in enumerate(hits):
+        held = set(words.terms("\n".join((hit.title, *_columns(hit)))))
+        for start, end in sentences(hit.text, limits.sentence_chars):
+            text = hit.text[start:end]
+            # What addresses a model is no fact: it is not quoted, and it does not count as known either.
+            if about_models or not is_to_a_model(text):
+                terms = frozenset(words.terms(text))
+                held |= terms
+                if not text.endswith(_ANSWERS_NOTHING):
+                    candidates.append((number, start, end, text, terms))
+        passages.append(frozenset(held))
+    weight = weights(passages, words.terms(question))
+    found = [(*each, coverage(each[4], weight)) for each in candidates]
+    least = _LEAST_TERMS if any(len(each[4]) >= _LEAST_TERMS for each in found) else _LEAST_TERMS_OF_A_CELL
+    found = [each for each in found if len(each[4]) >= least]
+    found.sort(key=lambda each: each[5] + _HIT_WEIGHT * hits[each[0]].score, reverse=True)
+    found = found[: limits.sentences]
+    vectors = embedder.embed([question, *(each[3] for each in found)], cancel=cancel)
+    cosines = vectors[1:] @ vectors[0]
+    read_ones = [Sentence(*each, float(c), v) for each, c, v in zip(found, cosines, vectors[1:], strict=True)]
+    missing = words.named(question) - frozenset().union(*passages)
+    return Reading(question, list(hits), weight, passages, read_ones, missing & weight.keys())
+
+
+def is_to_a_model(text: str) -> bool:
+    """Whether the text looks like it instructs a model that reads it."""
+    return _TO_A_MODEL.search(text) is not None
+
+
+def _columns(hit: Hit) -> list[str]:
+    return [str(value) for value in hit.columns.values() if value is not None]

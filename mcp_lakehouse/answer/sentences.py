@@ -1,0 +1,82 @@
+"""A text as sentences, each by where it starts and ends, so that what is quoted is exactly what stands there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+# Where a sentence may end: its mark with closing quotes and brackets, then a gap; or CJK marks, which need no gap.
+_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”）]*|\n")
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(\[])(?:[A-Za-z]|(?:[A-Za-z]\.)+[A-Za-z]|et al|cf|vs|etc|approx|ca|nos|fig|figs|eq|eqs|ref|refs|sec|ch"
+    r"|vol|pp|ed|eds|dr|mr|mrs|ms|prof|sr|jr|st|inc|ltd|co|corp|dept|est|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)$",
+    re.IGNORECASE,
+)
+_BULLET = re.compile(r"\s*(?:[-*•·–]|\d{1,3}[.)]|[a-z][.)]|#{1,6})\s", re.IGNORECASE)
+_SOFT_BREAK = re.compile(r"[;:]\s|,\s|\s")
+
+
+def sentences(text: str, longest: int) -> list[tuple[int, int]]:
+    """The spans (start, end) of the text's sentences in order, without the white space around them.
+
+    A span of more than `longest` characters is cut at a pause of its own, or hard where there is none.
+    """
+    spans: list[tuple[int, int]] = []
+    for start, end in _raw(text):
+        spans.extend(_cut(text, start, end, longest))
+    return spans
+
+
+def _raw(text: str) -> Iterator[tuple[int, int]]:
+    wrapped = _is_wrapped(text)
+    start = 0
+    for match in _END.finditer(text):
+        if _ends(text, start, match, wrapped):
+            yield start, match.end()
+            start = match.end()
+    yield start, len(text)
+
+
+def _ends(text: str, start: int, match: re.Match[str], wrapped: bool) -> bool:
+    """Whether a sentence that began at `start` ends with this mark."""
+    after = text[match.end() : match.end() + 40]
+    if match[0] == "\n":
+        if not after.strip() or after.lstrip(" \t").startswith("\n") or _BULLET.match(after):
+            return True
+        return not (wrapped or after.lstrip()[:1].islower())
+    following = after.lstrip()[:1]
+    if match[0].startswith("."):
+        before = text[start : match.start()]
+        if _ABBREVIATION.search(before[-12:]) or before.strip().isdigit():
+            return False
+        if before[-3:].lower().strip() == "no" and following.isdigit():
+            return False
+        # "slip . the results": a mark that stands alone ends a sentence even before a small letter.
+        return not following.islower() or before[-1:].isspace()
+    return not following.islower()
+
+
+def _is_wrapped(text: str) -> bool:
+    """Lines that all end near one margin were broken by a page, not by the writer."""
+    lengths = [len(line) for line in text.split("\n") if line.strip()]
+    if len(lengths) < 4:
+        return False
+    widest = sorted(lengths)[int(len(lengths) * 0.9)]
+    near = sum(0.7 * widest <= length <= 1.15 * widest for length in lengths)
+    return 40 <= widest <= 140 and near >= 0.6 * len(lengths)
+
+
+def _cut(text: str, start: int, end: int, longest: int) -> Iterator[tuple[int, int]]:
+    start, end = _trim(text, start, end)
+    while end - start > longest:
+        breaks = [match.end() for match in _SOFT_BREAK.finditer(text, start + longest // 2, start + longest)]
+        middle = breaks[-1] if breaks else start + longest
+        yield _trim(text, start, middle)
+        start, end = _trim(text, middle, end)
+    if start < end:
+        yield start, end
+
+
+def _trim(text: str, start: int, end: int) -> tuple[int, int]:
+    piece = text[start:end]
+    return start + len(piece) - len(piece.lstrip()), end - (len(piece) - len(piece.rstrip()))
