@@ -109,6 +109,23 @@ def _serving(add: _Adder) -> None:
     serve.add_argument("--profile", type=_no_profile, metavar="NAME", help=argparse.SUPPRESS)
     demo = add("demo", "show a whole session: a server, a client, sample data", run="demo:demo", data=False)
     demo.add_argument("--rows", type=_count, default=5_000, help="rows of the largest table (default 5000)")
+    sample = add(
+        "sample",
+        "make a staffing agency's data: workers, contracts, fills, résumés",
+        run="commands.story:sample",
+        more="All of it is invented. The same seed makes the same files.",
+    )
+    sample.add_argument("folder", metavar="FOLDER", help="a new folder for the files")
+    sample.add_argument("--workers", type=_count, default=500_000, metavar="N", help="default 500000")
+    sample.add_argument("--resumes", type=_number, metavar="N", help="default 15000, or all if there are fewer workers")
+    sample.add_argument("--seed", type=_number, default=1, metavar="N", help="another one makes others (default 1)")
+    sample.add_argument(
+        "--formats",
+        type=_names,
+        default=["parquet"],
+        metavar="a,b",
+        help="of parquet, csv, ndjson, and for résumés text, pdf (default parquet)",
+    )
 
 
 def _loading(add: _Adder) -> None:
@@ -246,7 +263,7 @@ _number = _whole(0)
 def _names(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     if not all(names):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of columns; write a,b")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of names; write a,b")
     return names
 
 

@@ -11,7 +11,7 @@ from mcp_lakehouse.commands.opening import Opening
 from mcp_lakehouse.settings import Settings
 
 _LOCAL_STATE = ("objects", "results", "statistics")
-_FILES = ("source", "lake", "allow")
+_FILES = ("source", "lake", "allow", "folder")
 
 
 def rebuild(args: argparse.Namespace, opening: Opening) -> int:
