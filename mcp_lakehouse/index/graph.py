@@ -6,6 +6,7 @@ library and shape are not those of its manifest. Vectors are normalised: the gra
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ def build_graph(
         if progress is not None:
             progress(start + len(piece))
     facts = {**_facts(count, dimensions, identity), "M": parameters.links, "ef_construction": parameters.candidates}
-    write_sealed(folder / _FILE, facts, lambda path: index.save_index(str(path)))
+    write_sealed(folder / _FILE, facts, lambda path: _save(index, path))
     return _Hnsw(index, count, dimensions)
 
 
@@ -131,6 +132,13 @@ def open_graph(folder: Path, *, count: int, dimensions: int, identity: str) -> G
     if index.get_current_count() != count or index.dim != dimensions:
         return None
     return _Hnsw(index, count, dimensions)
+
+
+def _save(index: Any, path: Path) -> None:
+    index.save_index(str(path))
+    # The library does not look whether its bytes found room.
+    if path.stat().st_size != index.index_file_size():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _facts(count: int, dimensions: int, identity: str) -> Facts:

@@ -5,11 +5,13 @@ The libraries that read these files trust them: a damaged one crashes the proces
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -37,11 +39,12 @@ def write_sealed(path: Path, facts: Facts, write: Callable[[Path], None]) -> Non
         sealed = scratch.path / "manifest"
         sealed.write_text(f"{body}\n{hashlib.sha256(body.encode()).hexdigest()}\n", encoding="utf-8")
         _flush(sealed)
-        # Without its manifest, whatever lies at `path` is nothing.
-        manifest_of(path).unlink(missing_ok=True)
-        os.replace(made, path)
-        os.replace(sealed, manifest_of(path))
-        _flush(path.parent)
+        with _alone(path.parent / ".building" / "placing"):
+            # Without its manifest, whatever lies at `path` is nothing.
+            manifest_of(path).unlink(missing_ok=True)
+            os.replace(made, path)
+            os.replace(sealed, manifest_of(path))
+            _flush(path.parent)
     except OSError as error:
         raise StorageFailed(
             f"{path.name} could not be written: {error.strerror or error}",
@@ -98,6 +101,14 @@ def _hashed(path: Path) -> str:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """One writer at a time, of all processes, puts its pair in place."""
+    with open(lock, "wb") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def _flush(path: Path) -> None:
