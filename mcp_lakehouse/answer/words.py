@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from mcp_lakehouse.index.analysis import analyser, prepare
+from mcp_lakehouse.index.analysis import Analyser
 
 # What a question is made of and its answer need not hold.
 _ASKING = """a about above after again all also am an and any anybody anyone are as at be because been before being
@@ -24,12 +24,12 @@ class Words:
     """Turns texts into content words. Any thread may use it."""
 
     def __init__(self) -> None:
-        self._analyser = analyser()
-        self._asking = frozenset(self._analyser.analyze(_ASKING))
+        self._analyser = Analyser()
+        self._asking = frozenset(self._analyser.words(_ASKING))
 
     def terms(self, text: str) -> list[str]:
         """The content words of a text: stems, without single letters and what only asks."""
-        words = self._analyser.analyze(prepare(text))
+        words = self._analyser.words(text)
         return [w for w in words if w not in self._asking and not (len(w) == 1 and w.isascii() and w.isalpha())]
 
     def named(self, question: str) -> frozenset[str]:
