@@ -19,6 +19,7 @@ from mcp_lakehouse.story.roles import ROLE_NAMES, ROLES, SHIFTS, TRADES
 from mcp_lakehouse.story.workers import LONG_AGO, NEVER, NOW, Workers
 
 STATUSES = ("available", "assigned", "booked", "inactive")
+AVAILABLE, ASSIGNED, BOOKED, INACTIVE = range(len(STATUSES))
 _PURPOSE = 4
 _MIDDLE = (*(f" {letter}." for letter in "ABCDEFGHIJKLMNOPRSTVWYZ"), "", "", "", "")
 # Free on some day of the next weeks, if not free now.
@@ -43,7 +44,7 @@ def worker_table(seed: int, workers: Workers, fills: Fills) -> pa.Table:
         "zip": _placed(workers, [f"{city.zip3}{number:02}" for city in CITIES for number in range(100)], workers.place),
         "travel_miles": pa.array(workers.travel, pa.int16()),
         "status": coded(status, STATUSES),
-        "available_from": days(free),
+        "available_from": days(free, status == INACTIVE),
         "shift": coded(workers.shift, SHIFTS),
         "hourly_rate": pa.array(workers.rate),
         "years_experience": pa.array(workers.years, pa.int16()),
@@ -66,7 +67,7 @@ def certificate_table(workers: Workers) -> pa.Table:
             "worker_id": ids("W", workers.first + worker),
             "certification": coded(kind, NAMES),
             "issued_on": days(workers.issued[worker, kind]),
-            "expires_on": pa.array(expires, pa.int32(), mask=expires == NEVER).cast(pa.date32()),
+            "expires_on": days(expires, expires == NEVER),
         }
     )
 
@@ -145,9 +146,9 @@ def sets(members: Bools, names: Sequence[str]) -> pa.Array:
     return coded(codes.reshape(-1), [_joined(int(bits), names) for bits in found])
 
 
-def days(numbers: Ints | Days) -> pa.Array:
-    """Days since 1970 as dates."""
-    return pa.array(numbers.astype(np.int32)).cast(pa.date32())
+def days(numbers: Ints | Days, missing: Bools | None = None) -> pa.Array:
+    """Days since 1970 as dates; null where `missing`."""
+    return pa.array(numbers.astype(np.int32), mask=missing).cast(pa.date32())
 
 
 def names(workers: Workers) -> pa.Array:
@@ -192,7 +193,7 @@ def _sites(contracts: Contracts, clients: Clients) -> list[str]:
 
 
 def _availability(draw: Draw, workers: Workers, fills: Fills) -> tuple[Ints, Ints]:
-    """Status (position in STATUSES) and first free day of each worker."""
+    """Status (position in STATUSES) and first free day of each worker (of no meaning for the inactive)."""
     count = len(workers)
     last, _, _ = last_days(workers, fills)
     assigned = np.zeros(count, dtype=bool)
@@ -201,5 +202,5 @@ def _availability(draw: Draw, workers: Workers, fills: Fills) -> tuple[Ints, Int
     inactive = ~busy & draw.chance(0.08, count)
     soon = ~busy & draw.chance(0.3, count)
     later = np.where(soon, NOW + 1 + draw.below(_SOON_DAYS, count), NOW)
-    status = np.select([assigned, busy, inactive], [1, 2, 3], 0)
+    status = np.select([assigned, busy, inactive], [ASSIGNED, BOOKED, INACTIVE], AVAILABLE)
     return status, np.asarray(np.where(busy, last.astype(np.int64) + 1, later))

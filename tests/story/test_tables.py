@@ -118,6 +118,7 @@ def test_availability_follows_from_the_fills(ask: Any) -> None:
                 bool_or(start_date <= DATE '{TODAY}' AND end_date >= DATE '{TODAY}') AS now
             FROM fills GROUP BY ALL) f USING (worker_id)
         WHERE available_from < DATE '{TODAY}' OR available_from <= last
+            OR (status = 'inactive') <> (available_from IS NULL)
             OR (status = 'assigned') <> coalesce(now, false)
             OR (status = 'booked') <> (coalesce(last >= DATE '{TODAY}', false) AND NOT coalesce(now, false))"""
     assert ask(wrong) == [(0,)]
