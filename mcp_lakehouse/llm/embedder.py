@@ -81,4 +81,8 @@ def open_embedder(spec: str, *, cache: Path, environment: Mapping[str, str] = os
         from mcp_lakehouse.llm.wordllama import WordLlama
 
         return WordLlama.load()
+    if spec == MINILM:
+        from mcp_lakehouse.llm.minilm import MiniLm
+
+        return MiniLm.load(cache)
     raise InvalidInput(f"there is no embedder {spec!r}", hint=f"use {WORDLLAMA}, {MINILM} or {OPENAI}MODEL@BASE_URL")
