@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import hashlib
-import json
 import os
 import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Self
 
 from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
@@ -35,46 +34,53 @@ from mcp_lakehouse.errors import (
     NotAllowed,
     NotFound,
     StorageFailed,
-    UnsupportedLake,
 )
+from mcp_lakehouse.index.indexes import Indexes
+from mcp_lakehouse.index.requests import Build, Query
+from mcp_lakehouse.index.rows import BATCH_ROWS
+from mcp_lakehouse.ingest.compaction import merged
 from mcp_lakehouse.ingest.load import REJECTS_PREFIX, Loader, Progress, Request
-from mcp_lakehouse.ingest.sources import InlineText
-from mcp_lakehouse.ingest.staging import emptied, new_staging, of_dataset
+from mcp_lakehouse.ingest.sources import Source, as_given
+from mcp_lakehouse.ingest.staging import emptied
 from mcp_lakehouse.journal import Journal
+from mcp_lakehouse.marker import CACHE_HINT, cache_folder, check_marker
 from mcp_lakehouse.records import (
+    Answer,
     DatasetDescription,
     DatasetList,
     DropReport,
+    IndexReport,
     IngestReport,
     Json,
+    Passage,
     QueryResult,
     RestoreReport,
+    RollbackReport,
+    SearchResult,
 )
 from mcp_lakehouse.scratch import Scratch
 from mcp_lakehouse.settings import Settings, read_settings
 from mcp_lakehouse.sql.results import Results
-from mcp_lakehouse.sql.runner import Parameters, Runner, WantedTable
+from mcp_lakehouse.sql.runner import Parameters, Runner
+from mcp_lakehouse.sql.visible import Visible
 from mcp_lakehouse.store import Bucket, open_bucket
 from mcp_lakehouse.store.copies import LocalCopies
 from mcp_lakehouse.store.failures import local_failure
-from mcp_lakehouse.table import StagedFile
+from mcp_lakehouse.table import DataFile, TableColumn
 from mcp_lakehouse.worker.channel import Message
 from mcp_lakehouse.worker.pool import Pool
 from mcp_lakehouse.worker.process import Worker
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
-FORMAT = 1
-_MARKER = "_lakehouse.json"
+    from mcp_lakehouse.answer.answering import Answering
+    from mcp_lakehouse.index.search import Searcher
+
 _DESCRIBED_COLUMNS = 200
 _LINEAGE_ENTRIES = 5
 _STATISTICS_SECONDS = 15.0
-_CACHE_HINT = "set LAKEHOUSE_CACHE to a folder that this user can write to, on a disk with room"
-
-
-# A path, folder or glob; several of them; or inline {"text", "name"}.
-Source: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, str]
 
 
 def _silent(_done: float, _total: float, _message: str) -> None:
@@ -92,7 +98,15 @@ class Lakehouse:
         self._scratch_folder = Scratch(cache / "scratch")
         self._scratch = self._scratch_folder.path
         self.catalog = Catalog(bucket)
-        self.system = System(self.catalog, bucket)
+        self._indexes = Indexes(
+            bucket,
+            self.catalog,
+            cache=cache,
+            read_only=self.read_only,
+            embedder=settings.text("embedder").strip(),
+            export=self._export,
+        )
+        self.system = System(self.catalog, bucket, self._indexes)
         self.results = Results(cache / "results", self._limits.result)
         self._copies = LocalCopies(bucket, cache / "objects")
         data = [path for path in (bucket.local_path("tables"), bucket.local_path("system")) if path is not None]
@@ -100,7 +114,10 @@ class Lakehouse:
             with contextlib.suppress(OSError):
                 folder.mkdir(parents=True, exist_ok=True)
         self._data = data or [cache / "objects"]
-        self._runner = Runner(self._resolve, self.results, self._limits, scratch=self._scratch, data=self._data)
+        visible = Visible(
+            self.catalog, self.system, self.results, self._copies, flush_journals=lambda: self._journal.flush()
+        )
+        self._runner = Runner(visible.resolve, self.results, self._limits, scratch=self._scratch, data=self._data)
         self._statistics = Statistics(cache / "statistics", self._first_row)
         self._loaders = Pool(self._start_loader, size=2, what="ingest")
         self._loader = Loader(
@@ -138,15 +155,15 @@ class Lakehouse:
             }
             settings = read_settings(flags)
         bucket = open_bucket(settings.lake, os.environ)
-        _check_marker(bucket, read_only=settings.flag("read_only"))
-        cache = _cache_folder(bucket, settings)
+        check_marker(bucket, read_only=settings.flag("read_only"))
+        cache = cache_folder(bucket, settings)
         try:
             cache.mkdir(parents=True, exist_ok=True)
             return cls(bucket, settings, cache=cache)
         except OSError as error:
             raise StorageFailed(
                 f"cannot keep local state in {cache}: {error.strerror}",
-                hint=_CACHE_HINT,
+                hint=CACHE_HINT,
             ) from error
 
     def __enter__(self) -> Self:
@@ -209,6 +226,7 @@ class Lakehouse:
                 lineage=found.lineage(_LINEAGE_ENTRIES),
                 truncated=len(found.snapshot.columns) > _DESCRIBED_COLUMNS,
                 key=found.key or None,
+                index=self._indexes.description(found),
             )
 
     def sql(
@@ -250,6 +268,54 @@ class Lakehouse:
                 return self._rejects(result_uri.removeprefix(REJECTS_PREFIX), offset, max_rows, cancel)
             return self._runner.page(self.results.find(result_uri), offset=offset, max_rows=max_rows, cancel=cancel)
 
+    def search(
+        self,
+        query: str,
+        datasets: str | Sequence[str] | None = None,
+        where: str | None = None,
+        k: int = 10,
+        mode: str = "hybrid",
+        columns: str | Sequence[str] | None = None,
+        *,
+        progress: Progress = _silent,
+        cancel: CancelToken | None = None,
+    ) -> SearchResult:
+        """The `k` passages that answer a query best, by words and by meaning, of the rows that `where` holds for.
+
+        `where` is a SQL condition over the columns of each dataset, checked as statements are. Rows that are not
+        embedded yet are embedded first. Raises `InvalidInput`, `NotFound`, `StatementRefused`, `StatementFailed`,
+        `LimitExceeded`, `Cancelled`.
+        """
+        with self._recording("search", None):
+            wanted = Query(query, _names(datasets), where, k, mode, _names(columns))
+            return self._searcher.search(wanted, progress=progress, cancel=cancel or CancelToken())
+
+    def fetch(self, id: str, *, cancel: CancelToken | None = None) -> Passage:
+        """The passage that an id of `search` or `ask` stands for, from the version it names, checked by its hash."""
+        with self._recording("fetch", None):
+            return self._searcher.fetch(id, cancel=cancel or CancelToken())
+
+    def ask(
+        self,
+        question: str,
+        datasets: str | Sequence[str] | None = None,
+        where: str | None = None,
+        k: int = 8,
+        *,
+        progress: Progress = _silent,
+        cancel: CancelToken | None = None,
+    ) -> Answer:
+        """An answer whose every citation was checked, or a refusal where the data does not hold one."""
+        with self._recording("ask", None):
+            return self._answering.ask(
+                question,
+                _names(datasets),
+                where,
+                k,
+                progress=lambda message: progress(0, 0, message),
+                cancel=cancel or CancelToken(),
+            )
+
     def arrow(self, result_uri: str) -> pa.Table:
         """All rows of an earlier result as a `pyarrow.Table`, whatever their number (types as DuckDB exports them)."""
         import pyarrow as pa
@@ -278,7 +344,7 @@ class Lakehouse:
         """
         with self._changing("ingest", dataset):
             request = Request(
-                source=_source(source),
+                source=as_given(source),
                 dataset=dataset,
                 mode=mode,
                 key=_names(key),
@@ -287,7 +353,11 @@ class Lakehouse:
                 who=who or _user(),
                 trace_id=trace.current_trace_id(),
             )
-            report = self._loader.load(request, progress=progress, cancel=cancel or CancelToken())
+            token = cancel or CancelToken()
+            report = self._loader.load(request, progress=progress, cancel=token)
+            note = self._indexed(report.dataset, request.who, progress, token)
+            if note:
+                report = replace(report, notes=[*report.notes, note])
             trace.annotate(
                 dataset=report.dataset,
                 version=report.version,
@@ -297,6 +367,39 @@ class Lakehouse:
                 unchanged=report.unchanged,
             )
             return report
+
+    def build_index(
+        self,
+        dataset: str,
+        columns: str | Sequence[str] | None = None,
+        embedder: str | None = None,
+        params: Mapping[str, float] | None = None,
+        *,
+        who: str | None = None,
+        progress: Progress = _silent,
+        cancel: CancelToken | None = None,
+    ) -> IndexReport:
+        """Build a generation over a dataset's newest version and publish it, if its recall passes the gate.
+
+        `columns` names the text columns anew; `params` may hold M, ef_construction, ef and min_recall.
+        """
+        with self._changing("build_index", dataset):
+            found = self.catalog.get(dataset)
+            names = _names(columns)
+            if names is not None:
+                self._indexes.set_text(found, names, self._info("describe", who))
+                found = self.catalog.get(dataset)
+            return self._indexes.build(
+                found,
+                Build(embedder=embedder, parameters=params, who=who or _user()),
+                progress=progress,
+                cancel=cancel or CancelToken(),
+            )
+
+    def rollback_index(self, dataset: str, *, who: str | None = None) -> RollbackReport:
+        """Let the generation before the present one serve again, at once."""
+        with self._changing("rollback_index", dataset):
+            return self._indexes.rollback(self.catalog.get(dataset), who or _user())
 
     def drop_dataset(self, dataset: str, confirm: str, *, who: str | None = None) -> DropReport:
         """Hide a dataset; its versions stay, and `restore_dataset` brings it back."""
@@ -337,22 +440,11 @@ class Lakehouse:
             snapshot = found.snapshot
             if len(snapshot.files) < 2:
                 return snapshot.version
-            limits = self._limits.ingest
-            with self._loaders.lend(timeout_seconds=limits.timeout_seconds) as worker, emptied(worker.scratch):
-                with of_dataset(found.name):
-                    answer = worker.call(
-                        {
-                            "op": "merge",
-                            "existing": [str(path) for path in self._copies.paths(snapshot.files)],
-                            "columns": [[column.name, column.type] for column in snapshot.columns],
-                            "staging": str(new_staging(worker.scratch)),
-                            "row_group_rows": limits.row_group_rows,
-                            "file_bytes": limits.file_bytes,
-                        },
-                        timeout_seconds=limits.timeout_seconds,
-                        on_timeout="the compaction",
-                    )
-                staged = [StagedFile(Path(f["path"]), f["bytes"], f["rows"], f["statistics"]) for f in answer["files"]]
+            with (
+                self._loaders.lend(timeout_seconds=self._limits.ingest.timeout_seconds) as worker,
+                emptied(worker.scratch),
+            ):
+                staged = merged(worker, found, self._copies.paths(snapshot.files), self._limits.ingest)
                 return found.table.rewrite(
                     [file.key for file in snapshot.files],
                     staged,
@@ -363,6 +455,47 @@ class Lakehouse:
                 )
 
     # Inside -----------------------------------------------------------------------------------
+
+    @cached_property
+    def _searcher(self) -> Searcher:
+        # Numbers and their libraries are loaded by whoever searches first.
+        from mcp_lakehouse.index.search import Searcher
+
+        return Searcher(self.catalog, self._indexes.of, self._matching, self._limits.search)
+
+    def _indexed(self, dataset: str, who: str, progress: Progress, cancel: CancelToken) -> str:
+        """Make loaded rows findable. They are there whatever comes of it, so a failure is a note, and journaled."""
+        try:
+            return self._indexes.loaded(self.catalog.get(dataset), who=who, progress=progress, cancel=cancel)
+        except Cancelled as error:
+            raise Cancelled(
+                "the call was cancelled while embedding", hint="the rows are loaded; a search embeds them"
+            ) from error
+        except LakehouseError as error:
+            self._journal.error(error, operation="index", dataset=dataset, who=who)
+            return f"the rows are loaded, but not searchable yet: {error.message}; hint: {error.hint}"
+
+    def _matching(self, dataset: Dataset, where: str, cancel: CancelToken) -> np.ndarray:
+        return self._runner.matching(dataset.name, dataset.snapshot.version, where, cancel=cancel)
+
+    def _export(
+        self, dataset: str, file: DataFile, columns: Sequence[TableColumn], to: Path, cancel: CancelToken
+    ) -> None:
+        self._runner.export(dataset, self._copies.path(file), columns, to, batch_rows=BATCH_ROWS, cancel=cancel)
+
+    @cached_property
+    def _answering(self) -> Answering:
+        from mcp_lakehouse.answer.answering import Answering
+        from mcp_lakehouse.llm.chat import open_chat
+
+        return Answering(
+            search=self.search,
+            list_datasets=self.list_datasets,
+            describe_dataset=self.describe_dataset,
+            sql=self.sql,
+            chat=open_chat(self.settings.text("chat"), environment=os.environ),
+            embedder=self._indexes.embedder,
+        )
 
     def _restore(self, found: Dataset, version: int, info: Mapping[str, str]) -> None:
         """Make a version the newest again, in an epoch of its own: what was loaded after it is not there any more."""
@@ -393,49 +526,6 @@ class Lakehouse:
         if not stored.rows:
             raise NotFound(f"no rejected rows are kept under {load[:40]!r}", hint="see system.rejects")
         return self._runner.page(stored, offset=offset, max_rows=max_rows, cancel=cancel)
-
-    def _resolve(self, wanted: Sequence[WantedTable]) -> list[Message | None]:
-        return [self._definition(each) for each in wanted]
-
-    def _definition(self, wanted: WantedTable) -> Message | None:
-        table = wanted.table
-        if table.schema == "result":
-            stored = self.results.find(table.name)
-            return {"token": stored.identifier, "result": stored.stored}
-        if table.schema == "system":
-            return self._system_definition(table.name, wanted.held)
-        version = int(table.at) if table.at_unit == "v" else None
-        at = _moment(table.at) if table.at_unit == "t" else None
-        found = self.catalog.find(table.name)
-        if found is None or found.dropped:
-            if wanted.local:
-                return None
-            raise self.catalog.missing(table.name, dropped=found is not None)
-        dataset = self.catalog.get(table.name, version=version, at=at) if table.at_unit else found
-        return self._files_definition(dataset, wanted.held)
-
-    def _system_definition(self, name: str, held: str | None) -> Message:
-        journal = self.system.journal(name)
-        if journal is not None:
-            self._journal.flush()
-            if journal.head() is not None:
-                return self._files_definition(Dataset(name, journal, journal.snapshot()), held)
-        rows = self.system.rows(name)
-        if rows.token == held:
-            return {"token": rows.token}
-        return {"token": rows.token, "columns": [list(column) for column in rows.columns], "rows": rows.rows}
-
-    def _files_definition(self, dataset: Dataset, held: str | None) -> Message:
-        snapshot = dataset.snapshot
-        token = f"{snapshot.version}:{snapshot.updated_at.isoformat()}"
-        definition: Message = {"token": token, "version": snapshot.version}
-        if token != held:
-            definition["columns"] = [[column.name, column.type] for column in snapshot.columns]
-            definition["files"] = [str(path) for path in self._copies.paths(snapshot.files)]
-        else:
-            # Copies that a worker was told of may have been removed since, to make room or by hand.
-            self._copies.keep(snapshot.files)
-        return definition
 
     def _start_loader(self) -> Worker:
         limits = self._limits.ingest
@@ -496,29 +586,9 @@ class Lakehouse:
             append(table, journal_columns(name), records, scratch=self._scratch, paths=self._copies.paths)
 
 
-def _source(source: Source) -> str | Sequence[str] | InlineText:
-    if isinstance(source, Mapping):
-        if set(source) != {"text", "name"} or not all(isinstance(value, str) for value in source.values()):
-            raise InvalidInput("inline data is {text, name}", hint='e.g. {"text": "a,b\\n1,2", "name": "numbers.csv"}')
-        return InlineText(source["text"], source["name"])
-    if isinstance(source, str | os.PathLike):
-        return os.fspath(source)
-    return [os.fspath(each) for each in source]
-
-
 def _names(given: str | Sequence[str] | None) -> Sequence[str] | None:
     """One name is a sequence of characters too, which nobody means."""
     return [given] if isinstance(given, str) else given
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidInput(
-            f"{text!r} is not a timestamp", hint="write AT (TIMESTAMP => '2026-01-31 12:00:00')"
-        ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _user() -> str:
@@ -526,40 +596,3 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         return "unknown"
-
-
-def _cache_folder(bucket: Bucket, settings: Settings) -> Path:
-    """Disposable local state: in the lake's own folder where that is writable, else in the user's cache."""
-    given = settings.text("cache")
-    local = bucket.local_path("_cache")
-    if given:
-        folder = Path(given).expanduser().resolve()
-    elif local is not None and os.access(local if local.exists() else local.parent, os.W_OK):
-        folder = local
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
-        if not base.is_absolute():
-            raise StorageFailed("there is no home folder to keep local state in", hint=_CACHE_HINT)
-        folder = base / "mcp-lakehouse" / hashlib.sha256(bucket.url.encode()).hexdigest()[:16]
-    return folder
-
-
-def _check_marker(bucket: Bucket, *, read_only: bool) -> None:
-    try:
-        marker = json.loads(bucket.read(_MARKER))
-        found = int(marker["format"])
-    except NotFound:
-        if not read_only:
-            content = {"format": FORMAT, "created_at": timestamp(datetime.now(UTC))}
-            with contextlib.suppress(LakehouseError):
-                bucket.write(_MARKER, json.dumps(content).encode(), if_absent=True)
-        return
-    except (ValueError, KeyError, TypeError) as error:
-        raise UnsupportedLake(
-            f"{bucket.url}/{_MARKER} is damaged", hint=f'write {{"format": {FORMAT}}} into it, or restore it'
-        ) from error
-    if found > FORMAT:
-        raise UnsupportedLake(
-            f"the lake at {bucket.url} has format {found}; this version knows up to {FORMAT}",
-            hint="upgrade mcp-lakehouse",
-        )

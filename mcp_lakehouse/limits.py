@@ -59,9 +59,24 @@ class IngestLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchLimits:
+    """What one search may ask for, and how far it looks."""
+
+    query_chars: int = 10_000
+    hits: int = 1_000
+    # Candidates of each kind, and how many more for each hit asked for: several may be of one row.
+    depth: int = 100
+    depth_of_a_hit: int = 4
+    embedded_queries: int = 256
+    columns: int = 12
+    column_chars: int = 200
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """All budgets, handed in at composition."""
 
     sql: SqlLimits = SqlLimits()
     result: ResultLimits = ResultLimits()
     ingest: IngestLimits = IngestLimits()
+    search: SearchLimits = SearchLimits()

@@ -208,7 +208,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """What one index build did. `recall_at_10` is measured against exact search; below its gate nothing is published."""
+    """What one index build did.
+
+    `rows` are passages; `recall_at_10` is measured against exact search, and below its gate nothing is published.
+    """
 
     dataset: str
     generation: int

@@ -73,8 +73,7 @@ class Dataset:
             columns=len(self.snapshot.columns),
             version=self.snapshot.version,
             updated_at=timestamp(self.snapshot.updated_at),
-            # Search comes with the index; until then no dataset can be searched.
-            searchable=False,
+            searchable=bool(self.text),
         )
 
     def lineage(self, limit: int) -> list[LineageEntry]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from mcp_lakehouse.catalog.catalog import Catalog, Dataset, timestamp
 from mcp_lakehouse.errors import NotFound
@@ -47,7 +48,20 @@ REJECTS: Columns = (
     ("text", _TEXT), ("time", _TIME),
 )  # fmt: skip
 
+GENERATIONS: Columns = (
+    ("dataset", _TEXT), ("generation", _COUNT), ("serving", "BOOLEAN"), ("version", _COUNT), ("model", _TEXT),
+    ("dimensions", _COUNT), ("columns", _TEXT), ("passages", _COUNT), ("recall_at_10", "DOUBLE"), ("time", _TIME),
+    ("who", _TEXT),
+)  # fmt: skip
+TRIALS: Columns = (
+    ("dataset", _TEXT), ("trial", _COUNT), ("published", "BOOLEAN"), ("model", _TEXT), ("passages", _COUNT),
+    ("parameters", _TEXT), ("build_seconds", "DOUBLE"), ("recall_at_10", "DOUBLE"), ("p50_ms", "DOUBLE"),
+    ("p99_ms", "DOUBLE"), ("index_bytes", _COUNT), ("note", _TEXT), ("time", _TIME), ("who", _TEXT),
+    ("trace_id", _TEXT),
+)  # fmt: skip
+
 # Records that come in one by one are tables of their own; the others are read from the logs.
+_OF_BUILDS = ("operations", "generations", "trials")
 JOURNALS = {"errors": ERRORS, "spans": SPANS, "rejects": REJECTS}
 
 
@@ -60,17 +74,36 @@ class SystemRows:
     token: str
 
 
+class Builds(Protocol):
+    """What the index room knows of its builds, in the columns above (operations: those of `OPERATIONS`)."""
+
+    def state(self, datasets: Sequence[Dataset]) -> Json:
+        """Something that changes when any of the rows do."""
+
+    def generations_of(self, datasets: Sequence[Dataset]) -> Rows:
+        """Published builds."""
+
+    def trials(self, datasets: Sequence[Dataset]) -> Rows:
+        """Every build."""
+
+    def operations(self, datasets: Sequence[Dataset]) -> Rows:
+        """What changed which generation serves."""
+
+
 class System:
     """Makes the rows of the system datasets from the catalog."""
 
-    def __init__(self, catalog: Catalog, bucket: Bucket) -> None:
+    def __init__(self, catalog: Catalog, bucket: Bucket, builds: Builds) -> None:
         self._catalog = catalog
+        self._builds = builds
         self._journals = {name: Table(bucket, f"system/{name}") for name in JOURNALS}
         self._derived: dict[str, tuple[Columns, Callable[[list[Dataset]], Rows]]] = {
             "datasets": (DATASETS, _datasets),
             "columns": (COLUMNS, _columns),
             "versions": (VERSIONS, _versions),
-            "operations": (OPERATIONS, _operations),
+            "operations": (OPERATIONS, self._operations),
+            "generations": (GENERATIONS, builds.generations_of),
+            "trials": (TRIALS, builds.trials),
         }
 
     def journal(self, name: str) -> Table | None:
@@ -88,8 +121,21 @@ class System:
         # History outlives a drop; the list of datasets does not show dropped ones.
         whole = name in ("versions", "operations")
         datasets = self._catalog.with_dropped() if whole else self._catalog.all()
-        state = json.dumps([[dataset.name, dataset.snapshot.version] for dataset in datasets])
+        state = json.dumps(
+            [
+                [[dataset.name, dataset.snapshot.version] for dataset in datasets],
+                self._builds.state(datasets) if name in _OF_BUILDS else None,
+            ]
+        )
         return SystemRows(columns, make(datasets), hashlib.sha256(state.encode()).hexdigest())
+
+    def _operations(self, datasets: list[Dataset]) -> Rows:
+        rows: Rows = self._builds.operations(datasets)
+        for row in _versions(datasets):
+            dataset, version, at, operation, source, added, updated, rejected, who, trace_id = row
+            before = version - 1 if isinstance(version, int) and version > 0 else None
+            rows.append([at, who, operation, dataset, before, version, source, added, updated, rejected, trace_id])
+        return sorted(rows, key=lambda row: str(row[0]), reverse=True)
 
 
 def journal_columns(name: str) -> list[TableColumn]:
@@ -132,15 +178,6 @@ def _versions(datasets: list[Dataset]) -> Rows:
                 ]
             )  # fmt: skip
     return rows
-
-
-def _operations(datasets: list[Dataset]) -> Rows:
-    rows: Rows = []
-    for row in _versions(datasets):
-        dataset, version, at, operation, source, added, updated, rejected, who, trace_id = row
-        before = version - 1 if isinstance(version, int) and version > 0 else None
-        rows.append([at, who, operation, dataset, before, version, source, added, updated, rejected, trace_id])
-    return sorted(rows, key=lambda row: str(row[0]), reverse=True)
 
 
 def _count(value: str | None) -> int | None:

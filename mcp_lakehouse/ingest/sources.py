@@ -7,11 +7,12 @@ read here, except by `fingerprint`. Nothing is opened that could block or act: n
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.errors import InvalidInput, LimitExceeded
@@ -23,7 +24,9 @@ from mcp_lakehouse.names import as_name, check_name, stem
 
 __all__ = [
     "InlineText",
+    "Source",
     "SourceFile",
+    "as_given",
     "check_name",
     "dataset_name",
     "fingerprint",
@@ -142,3 +145,18 @@ def _scratch_path(scratch: Path, name: str) -> Path:
     suffix = formats.suffix_of(name)
     scratch.mkdir(parents=True, exist_ok=True)
     return scratch / f"{secrets.token_hex(8)}{suffix if suffix in formats.BY_SUFFIX else ''}"
+
+
+# A path, folder or glob; several of them; or inline {"text", "name"}.
+Source: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, str]
+
+
+def as_given(source: Source) -> str | Sequence[str] | InlineText:
+    """A source as `resolve` takes it. Raises `InvalidInput` for inline data that is not `{text, name}`."""
+    if isinstance(source, Mapping):
+        if set(source) != {"text", "name"} or not all(isinstance(value, str) for value in source.values()):
+            raise InvalidInput("inline data is {text, name}", hint='e.g. {"text": "a,b\\n1,2", "name": "numbers.csv"}')
+        return InlineText(source["text"], source["name"])
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    return [os.fspath(each) for each in source]

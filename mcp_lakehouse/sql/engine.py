@@ -7,6 +7,7 @@ are allowed first, then outside access is switched off, then the configuration i
 
 from __future__ import annotations
 
+import base64
 import errno
 import json
 import os
@@ -18,9 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcp_lakehouse.errors import InvalidInput, LakehouseError, LimitExceeded, StatementFailed, StorageFailed, from_wire
+from mcp_lakehouse.limits import KIB
 from mcp_lakehouse.sql import hints
-from mcp_lakehouse.sql.guard import RESULT_PREFIX, SYSTEM_SCHEMA, Checked, Parser, TableName, check
-from mcp_lakehouse.sql.values import quote
+from mcp_lakehouse.sql.guard import RESULT_PREFIX, SYSTEM_SCHEMA, Checked, Parser, TableName, check, check_condition
+from mcp_lakehouse.sql.values import quote, wire_type
 from mcp_lakehouse.store.failures import FULL, local_failure
 from mcp_lakehouse.worker import confine
 from mcp_lakehouse.worker.channel import Channel, Message
@@ -30,6 +32,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _STREAM_ROWS = 16_384
+_INLINE_BYTES = 64 * KIB
+# The views that number their rows (unit of `TableName.at_unit`), and the column they number them in.
+ROWS_UNIT = "r"
+ROW_NUMBER = "lakehouse row"
+_ROW_NUMBER = f'(file_index::BIGINT << 40) | file_row_number AS "{ROW_NUMBER}"'
 _KEPT_CHECKS = 256
 _KEPT_RESULTS = 16
 _KEPT_VERSIONS = 200
@@ -105,7 +112,7 @@ def _literal(value: str | int | bool | list[str]) -> str:
 
 
 class Engine:
-    """Answers `hello`, `run` and `page`."""
+    """Answers `hello`, `run`, `page`, `filter` and `export`."""
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, scratch: Path, config: Message, confined: Message
@@ -130,6 +137,10 @@ class Engine:
             return self._run(request, channel)
         if request["op"] == "page":
             return self._page(request)
+        if request["op"] == "filter":
+            return self._filter(request, channel)
+        if request["op"] == "export":
+            return self._export(request)
         raise InvalidInput(f"unknown request {request['op']!r}")
 
     def _run(self, request: Message, channel: Channel) -> Message:
@@ -219,31 +230,40 @@ class Engine:
         elif "rows" in definition:
             self._hold_rows(name, definition["columns"], definition["rows"])
         else:
-            self._hold_files(name, definition["columns"], definition["files"])
+            numbered = table.at_unit == ROWS_UNIT
+            self._hold_files(name, definition["columns"], definition["files"], numbered=numbered)
             self._columns[place] = definition["columns"]
         self._held[place] = definition["token"]
 
-    def _hold_files(self, name: str, columns: Sequence[Sequence[str]], files: Sequence[str]) -> None:
+    def _hold_files(
+        self, name: str, columns: Sequence[Sequence[str]], files: Sequence[str], *, numbered: bool = False
+    ) -> None:
         if not files:
             nothing = ", ".join(f"CAST(NULL AS {type_}) AS {quote(column)}" for column, type_ in columns)
+            if numbered:
+                nothing = f"CAST(NULL AS BIGINT) AS {quote(ROW_NUMBER)}, {nothing}"
             self._connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT {nothing} WHERE false")
             return
         # union_by_name keeps the statistics that several files lose otherwise (joins were 2x slower).
         by_name = ", union_by_name = true" if len(files) > 1 else ""
         source = f"read_parquet({_literal(list(files))}{by_name})"
+        select = self._selected(source, columns)
+        if numbered:
+            select = f"{_ROW_NUMBER}, {select}"
+        self._connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT {select} FROM {source}")
+
+    def _selected(self, source: str, columns: Sequence[Sequence[str]]) -> str:
+        """The select list that gives a table's columns and types from files, of which older ones may have fewer."""
         found = self._connection.sql(f"SELECT * FROM {source} LIMIT 0")
         have = dict(zip(found.columns, (str(type_) for type_ in found.types), strict=True))
         if list(have.items()) == [(column, type_) for column, type_ in columns]:
-            select = "*"
-        else:
-            # Older files lack newer columns or hold narrower types.
-            select = ", ".join(
-                quote(column)
-                if have.get(column) == type_
-                else f"CAST({quote(column) if column in have else 'NULL'} AS {type_}) AS {quote(column)}"
-                for column, type_ in columns
-            )
-        self._connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT {select} FROM {source}")
+            return "*"
+        return ", ".join(
+            quote(column)
+            if have.get(column) == type_
+            else f"CAST({quote(column) if column in have else 'NULL'} AS {type_}) AS {quote(column)}"
+            for column, type_ in columns
+        )
 
     def _hold_rows(self, name: str, columns: Sequence[Sequence[str]], rows: Sequence[Sequence[object]]) -> None:
         import pyarrow as pa
@@ -315,6 +335,58 @@ class Engine:
             page.add(batch)
         rest = sum(request["batches"]) - request["offset"]
         return page.finish(max(0, rest)) | {"elapsed_ms": round((time.perf_counter() - began) * 1000, 2)}
+
+    # For search -------------------------------------------------------------------------------
+
+    def _filter(self, request: Message, channel: Channel) -> Message:
+        """The numbers of the rows of one version that a condition holds for: BIGINTs, (file << 40) | row in it."""
+        name, version = request["dataset"], request["version"]
+        rows = TableName("", name, ROWS_UNIT, str(version))
+        condition = check_condition(request["where"], self._parser, max_chars=request["max_chars"])
+        checked = Checked(condition.text, (*condition.tables, rows), condition.local_names, "WHERE")
+        try:
+            self._resolve(checked, channel)
+            statement = f"SELECT {quote(ROW_NUMBER)} FROM {quote(rows.view)} AS {quote(name)} WHERE {condition.text}"
+            found = self._connection.sql(statement, params=_parameters(request.get("params")))
+            numbers = found.to_arrow_table().column(0).to_numpy()
+        except _engine_errors() as error:
+            explained = self._explain(error, checked)
+            # The engine shows the statement, of which the caller knows the condition only.
+            raise type(explained)(explained.message.split("\n\nLINE")[0], hint=explained.hint) from None
+        if numbers.nbytes <= _INLINE_BYTES:
+            return {"rows": base64.b64encode(numbers.tobytes()).decode()}
+        path = self._scratch / f"{request['result_id']}.rows"
+        numbers.tofile(path)
+        return {"file": str(path)}
+
+    def _export(self, request: Message) -> Message:
+        """One data file's rows as an Arrow file of small compressed batches: any row is read at once.
+
+        Columns have their wire types (see `values.wire_type`): what JSON cannot hold is text.
+        """
+        import pyarrow as pa
+
+        source = f"read_parquet({_literal([request['path']])})"
+        columns = request["columns"]
+        path = self._scratch / f"{request['result_id']}.arrow"
+        try:
+            rows = f"SELECT {self._selected(source, columns)} FROM {source}"
+            relation = self._connection.sql(rows)
+            casts = ", ".join(
+                quote(column) if wire_type(type_) == str(type_) else f"CAST({quote(column)} AS {wire_type(type_)})"
+                for column, type_ in zip(relation.columns, relation.types, strict=True)
+            )
+            reader = self._connection.sql(f"SELECT {casts} FROM ({rows})").to_arrow_reader(_STREAM_ROWS)
+            schema = pa.schema([f.with_name(c) for f, c in zip(reader.schema, relation.columns, strict=True)])
+            options = pa.ipc.IpcWriteOptions(compression="lz4")
+            with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema, options=options) as writer:
+                for table in _whole_batches(reader, request["batch_rows"]):
+                    writer.write_table(table.rename_columns(schema.names), max_chunksize=request["batch_rows"])
+        except _engine_errors() as error:
+            path.unlink(missing_ok=True)
+            about = Checked("", (TableName("", request["dataset"]),), frozenset(), "SELECT")
+            raise self._explain(error, about) from None
+        return {"file": str(path)}
 
     # Errors -----------------------------------------------------------------------------------
 
@@ -390,6 +462,20 @@ def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
     for batch in reader:
         if batch.num_rows:
             yield batch
+
+
+def _whole_batches(reader: pa.RecordBatchReader, rows: int) -> Iterator[pa.Table]:
+    """The stream as tables whose length is a multiple of `rows`, but for the last one."""
+    import pyarrow as pa
+
+    rest = pa.Table.from_batches([], reader.schema)
+    for batch in reader:
+        rest = pa.concat_tables([rest, pa.Table.from_batches([batch])])
+        if len(rest) >= _STREAM_ROWS:
+            whole = len(rest) // rows * rows
+            yield rest.slice(0, whole).combine_chunks()
+            rest = rest.slice(whole)
+    yield rest.combine_chunks()
 
 
 def _first_part(text: str) -> str:

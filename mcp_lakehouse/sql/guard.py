@@ -122,6 +122,33 @@ def check(statement: str, parser: Parser, *, max_chars: int) -> Checked:
     return Checked(text, tuple(sorted(walk.tables)), frozenset(walk.local_names), "SELECT")
 
 
+def check_condition(condition: str, parser: Parser, *, max_chars: int) -> Checked:
+    """Let the text of a WHERE clause pass, as an expression in parentheses, or raise as `check` does.
+
+    `text` of the answer can stand after any `WHERE`: the condition is one expression whatever follows it.
+    """
+    # The line break ends a comment, the parentheses keep the condition one expression.
+    statement = f"SELECT (\n{condition}\n)"
+    checked = check(statement, parser, max_chars=max_chars + 16)
+    statements = parser.tree(checked.text).get("statements", []) if checked.verb == "SELECT" else []
+    nodes = [each["node"] for each in statements]
+    if (
+        len(nodes) != 1
+        or nodes[0].get("type") != "SELECT_NODE"
+        or len(nodes[0].get("select_list", [])) != 1
+        # Nothing, or several values, in parentheses.
+        or nodes[0]["select_list"][0].get("function_name") == "row"
+        or nodes[0].get("from_table", {}).get("type") != "EMPTY"
+        or nodes[0].get("modifiers")
+        or any(nodes[0].get(part) for part in ("where_clause", "having", "qualify", "group_expressions"))
+        or nodes[0].get("cte_map", {}).get("map")
+    ):
+        raise StatementRefused(
+            "where is not one condition", hint="write what would stand after WHERE, such as: state = 'IL' AND rate < 30"
+        )
+    return Checked(checked.text.strip().removeprefix("SELECT"), checked.tables, checked.local_names, "WHERE")
+
+
 def _printed(tree: Node, parser: Parser) -> str:
     """A rewritten tree as text, once it is sure that the text names no function or table that the tree does not.
 
@@ -347,7 +374,7 @@ class _Walk:
 
 
 SYSTEM_DATASETS = (
-    "columns", "datasets", "errors", "operations", "rejects", "spans", "versions",
+    "columns", "datasets", "errors", "generations", "operations", "rejects", "spans", "trials", "versions",
 )  # fmt: skip
 
 _INFORMATION_SCHEMA = {

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
@@ -14,9 +17,16 @@ from mcp_lakehouse.limits import Limits, SqlLimits
 from mcp_lakehouse.records import Column, Json, QueryResult
 from mcp_lakehouse.sql.guard import TableName
 from mcp_lakehouse.sql.results import Results, StoredResult
+from mcp_lakehouse.table import TableColumn
 from mcp_lakehouse.worker.channel import Message
 from mcp_lakehouse.worker.pool import Pool
 from mcp_lakehouse.worker.process import Worker
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# A whole data file is read, whatever a statement may take.
+_EXPORT_SECONDS = 1_800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +140,73 @@ class Runner:
             elapsed_ms=answer["elapsed_ms"],
             result_uri=stored.uri,
         )
+
+    def matching(
+        self,
+        dataset: str,
+        version: int,
+        where: str,
+        params: Parameters = None,
+        *,
+        cancel: CancelToken | None = None,
+    ) -> np.ndarray:
+        """The rows of one version that a condition holds for, as int64: `(file << 40) | row in that file`.
+
+        Files are numbered in the order of the version's snapshot. Raises as `run` does.
+        """
+        import numpy as np
+
+        sql = self._limits.sql
+        request: Message = {
+            "op": "filter",
+            "dataset": dataset,
+            "version": version,
+            "where": where,
+            "params": params,
+            "max_chars": sql.statement_chars,
+            "result_id": self._results.new_identifier(),
+            "cpu_seconds": sql.timeout_seconds * sql.threads + 1,
+        }
+        with self._pool.lend(timeout_seconds=sql.timeout_seconds, cancel=cancel) as worker:
+            with trace.span("sql.filter"):
+                answer = worker.call(
+                    request,
+                    timeout_seconds=sql.timeout_seconds,
+                    cancel=cancel,
+                    on_event=self._on_event,
+                    on_timeout="the filter",
+                )
+            if "rows" in answer:
+                return np.frombuffer(base64.b64decode(answer["rows"]), np.int64)
+            path = Path(answer["file"])
+            try:
+                return np.fromfile(path, np.int64)
+            finally:
+                path.unlink(missing_ok=True)
+
+    def export(
+        self,
+        dataset: str,
+        path: Path,
+        columns: Sequence[TableColumn],
+        to: Path,
+        *,
+        batch_rows: int,
+        cancel: CancelToken,
+    ) -> None:
+        """One data file's rows as an Arrow file at `to`, in batches of so many rows, with wire types."""
+        request: Message = {
+            "op": "export",
+            "dataset": dataset,
+            "path": str(path),
+            "columns": [[column.name, column.type] for column in columns],
+            "batch_rows": batch_rows,
+            "result_id": self._results.new_identifier(),
+            "cpu_seconds": _EXPORT_SECONDS,
+        }
+        with self._pool.lend(timeout_seconds=_EXPORT_SECONDS, cancel=cancel) as worker:
+            answer = worker.call(request, timeout_seconds=_EXPORT_SECONDS, cancel=cancel, on_timeout="reading rows")
+            os.replace(answer["file"], to)
 
     def _page_limits(self, max_rows: int, detailed: bool) -> Message:
         limits = self._limits.result

@@ -1,0 +1,353 @@
+"""The index of one dataset: brings its passages up to a version, builds generations, publishes, rolls back."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mcp_lakehouse import trace
+from mcp_lakehouse.cancel import CancelToken
+from mcp_lakehouse.catalog.catalog import Dataset, folder_of, timestamp
+from mcp_lakehouse.errors import InvalidInput, NotFound
+from mcp_lakehouse.index.base import Base, BaseBuilder
+from mcp_lakehouse.index.composing import bring_up, compose
+from mcp_lakehouse.index.embeddings import Embeddings
+from mcp_lakehouse.index.generation import Generation, Generations, Publication
+from mcp_lakehouse.index.keywords import Keywords
+from mcp_lakehouse.index.names import leaf
+from mcp_lakehouse.index.passages import Passages, make_passages, vectors_by_hash
+from mcp_lakehouse.index.recipe import Recipe
+from mcp_lakehouse.index.requests import Build, Progress
+from mcp_lakehouse.index.rows import Export, RowFiles, Rows
+from mcp_lakehouse.index.view import Part, View
+from mcp_lakehouse.store import Bucket
+from mcp_lakehouse.table import DataFile
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mcp_lakehouse.llm.embedder import Embedder
+
+OpenEmbedder = Callable[[str], "Embedder"]
+# Below this exact search is as fast, and always right.
+GRAPH_FROM = 20_000
+# Passages compared one by one until ingest builds anew: so many, or this share of the base.
+TAIL_PASSAGES = 20_000
+TAIL_SHARE = 0.25
+RECALL_GATE = 0.98
+_POINTER_SECONDS = 1.0
+_PARTS_KEPT = 4_096
+
+
+class DatasetIndex:
+    """Safe for several threads: a search gets a `View` that nothing changes any more."""
+
+    def __init__(
+        self,
+        name: str,
+        bucket: Bucket,
+        generations: Generations,
+        *,
+        cache: Path,
+        read_only: bool,
+        embedder: str,
+        open_embedder: OpenEmbedder,
+        export: Export,
+    ) -> None:
+        self._name = name
+        self._bucket = bucket
+        self._generations = generations
+        self._folder = cache / folder_of(name)
+        self._embeddings = Embeddings(name, bucket, self._folder, read_only=read_only)
+        # As set by the user; "" where the lake may choose.
+        self._spec = embedder
+        self._open_embedder = open_embedder
+        self._rows = RowFiles(self._folder / "rows", export)
+        self._lock = threading.RLock()
+        self._view: View | None = None
+        self._view_key: tuple[object, ...] = ()
+        self._passages: dict[tuple[str, str], Passages] = {}
+        self._keywords: dict[str, Keywords] = {}
+        self._base: Base | None = None
+        self._generation: Generation | None = None
+        self._pointed: tuple[float, int | None] = (float("-inf"), None)
+
+    # Reading ----------------------------------------------------------------------------------
+
+    def generation(self) -> Generation | None:
+        """The generation that serves, `None` where none was built."""
+        with self._lock:
+            looked, number = self._pointed
+            if self._bucket.local_path("") is not None or time.monotonic() - looked > _POINTER_SECONDS:
+                number = self._generations.current(self._name)
+                self._pointed = (time.monotonic(), number)
+            if number is None:
+                return None
+            if self._generation is None or self._generation.number != number:
+                self._generation = self._generations.get(self._name, number)
+            return self._generation
+
+    def embedder(self, recipe: Recipe | None = None) -> Embedder:
+        """The model for a recipe, or for a new one. Raises `InvalidInput` where the setting and the recipe disagree."""
+        if recipe is None:
+            return self._open_embedder(self._spec)
+        rebuild = f"build_index makes a generation with another model (dataset={self._name!r})"
+        if self._spec and self._spec != recipe.spec:
+            raise InvalidInput(
+                f"{self._name!r} was indexed with {recipe.spec}, the setting embedder is {self._spec}",
+                hint=f"{rebuild}; or set LAKEHOUSE_EMBEDDER={recipe.spec}",
+            )
+        found = self._open_embedder(recipe.spec)
+        if (found.model, found.dimensions) != (recipe.model, recipe.dimensions):
+            raise InvalidInput(
+                f"{self._name!r} was indexed with {recipe.model} ({recipe.dimensions} dimensions), "
+                f"{recipe.spec} is now {found.model} ({found.dimensions})",
+                hint=rebuild,
+            )
+        return found
+
+    def recipe(self, dataset: Dataset) -> Recipe:
+        """How this dataset's passages are made now. Raises `InvalidInput` for one without text columns."""
+        text = dataset.text
+        if not text:
+            raise InvalidInput(
+                f"{dataset.name!r} has no text columns to search",
+                hint=f"build_index(dataset={dataset.name!r}, columns=[…]) makes columns searchable",
+            )
+        generation = self.generation()
+        if generation is not None and list(generation.recipe.text.columns) == text:
+            self.embedder(generation.recipe)
+            return generation.recipe
+        return Recipe.of(text, self.embedder())
+
+    def view(self, dataset: Dataset, *, progress: Progress, cancel: CancelToken) -> View:
+        """The passages of a dataset's version; what is not embedded yet is embedded now.
+
+        While another thread does that, the view of an earlier version is given (`view.dataset` says which).
+        """
+        recipe = self.recipe(dataset)
+        generation = self.generation()
+        if generation is not None and generation.recipe != recipe:
+            generation = None
+        snapshot = dataset.snapshot
+        key = (snapshot.version, snapshot.updated_at, recipe, generation.number if generation else 0)
+        view = self._view
+        if view is not None and self._view_key == key:
+            return view
+        # Others may be embedding for a long time; until they are done, the version before is whole and true.
+        if not self._lock.acquire(blocking=view is None):
+            assert view is not None
+            return view
+        try:
+            if self._view is not None and self._view_key == key:
+                return self._view
+            with trace.span("index.refresh", dataset=self._name):
+                base = self._kept_base(generation) if generation is not None else None
+                self._catch_up(dataset, recipe, progress, cancel)
+                if base is None and generation is not None:
+                    base = self._made_base(generation, progress, cancel)
+                view = compose(
+                    dataset,
+                    recipe,
+                    base,
+                    {file.key: self._passages[recipe.identifier, file.key] for file in dataset.snapshot.files},
+                    generation=generation.number if generation is not None else 0,
+                    keywords=lambda parts: self._keywords_of(dataset, recipe, parts, cancel),
+                )
+            self._view, self._view_key = view, key
+            return view
+        finally:
+            self._lock.release()
+
+    def rows(self, dataset: Dataset, file: DataFile, cancel: CancelToken) -> Rows:
+        """The rows of one data file of a dataset's version."""
+        return self._rows.get(dataset, file, cancel)
+
+    # Writing ----------------------------------------------------------------------------------
+
+    def wants_build(self, dataset: Dataset) -> bool:
+        """Whether so much is compared one by one that ingest should build a generation."""
+        generation = self.generation()
+        if generation is None or list(generation.recipe.text.columns) != dataset.text:
+            return True
+        view = self._view
+        tail = view.total - view.base_count if view is not None else 0
+        return tail > TAIL_PASSAGES and tail > TAIL_SHARE * (view.base_count if view else 0)
+
+    def build(self, dataset: Dataset, build: Build, *, progress: Progress, cancel: CancelToken) -> Generation:
+        """Build a generation over a dataset's version, measure it, and publish it if it passes its gate."""
+        began = time.perf_counter()
+        spec = build.embedder if build.embedder is not None else self._spec
+        present = self.generation()
+        if build.embedder is None and present is not None and not self._spec:
+            spec = present.recipe.spec
+        recipe = Recipe.of(dataset.text, self._open_embedder(spec))
+        with self._lock:
+            self._catch_up(dataset, recipe, progress, cancel)
+            parts = [(file.key, self._passages[recipe.identifier, file.key]) for file in dataset.snapshot.files]
+        builder = BaseBuilder(self._folder, recipe, build.parameters or {}, graph_from=GRAPH_FROM)
+        base = builder.build(parts, progress=progress, cancel=cancel)
+        measured = base.measured()
+        gate = float((build.parameters or {}).get("min_recall", RECALL_GATE))
+        passed = measured.recall >= gate
+        if build.embedder is not None and self._spec and build.embedder != self._spec:
+            passed_note = f"set LAKEHOUSE_EMBEDDER={build.embedder}: the setting embedder is {self._spec}"
+        else:
+            passed_note = ""
+        note = passed_note if passed else f"not published: recall@10 is {measured.recall:.3f}, the gate is {gate:g}"
+        made = self._generations.add(
+            Generation(
+                dataset=self._name,
+                number=0,
+                version=dataset.snapshot.version,
+                recipe=recipe,
+                files=tuple(key for key, _ in parts),
+                passages=sum(len(passages) for _, passages in parts),
+                rows=dataset.snapshot.rows,
+                parameters=base.parameters,
+                recall_at_10=round(measured.recall, 4),
+                p50_ms=round(measured.p50_ms, 3),
+                p99_ms=round(measured.p99_ms, 3),
+                build_seconds=round(time.perf_counter() - began, 3),
+                index_bytes=base.bytes,
+                published=passed,
+                created_at=timestamp(datetime.now(UTC)),
+                who=build.who,
+                trace_id=trace.current_trace_id() or "",
+                note=note,
+            )
+        )
+        if passed:
+            self._publish("build_index", made.number, build.who)
+            with self._lock:
+                self._base = base
+                self._share_vectors(recipe)
+        return made
+
+    def rollback(self, who: str) -> tuple[int, int]:
+        """Let the generation before the present one serve again; returns (that one, the one before)."""
+        with self._lock:
+            present = self._generations.current(self._name)
+            older = [
+                each.number
+                for each in self._generations.all(self._name)
+                if each.published and present is not None and each.number < present
+            ]
+            if present is None or not older:
+                raise NotFound(
+                    f"{self._name!r} has no older generation to go back to",
+                    hint="system.generations lists those there are",
+                )
+            self._publish("rollback_index", older[-1], who)
+            return older[-1], present
+
+    def _publish(self, operation: str, number: int, who: str) -> None:
+        with self._lock:
+            self._generations.publish(
+                self._name,
+                Publication(
+                    operation=operation,
+                    generation=number,
+                    previous=self._generations.current(self._name),
+                    at=timestamp(datetime.now(UTC)),
+                    who=who,
+                    trace_id=trace.current_trace_id() or "",
+                ),
+            )
+            self._pointed = (float("-inf"), None)
+
+    # Inside -----------------------------------------------------------------------------------
+
+    def _catch_up(self, dataset: Dataset, recipe: Recipe, progress: Progress, cancel: CancelToken) -> None:
+        """Have the passages of every data file of the version in memory, made where there are none."""
+        files = dataset.snapshot.files
+        missing = [file for file in files if (recipe.identifier, file.key) not in self._passages]
+        known: dict[bytes, NDArray[np.float32]] | None = None
+        total = float(sum(file.rows for file in missing))
+        done = 0
+        embedder: Embedder | None = None
+        for file in missing:
+            cancel.check()
+            stored = self._embeddings.get(recipe, file.key, file.rows)
+            if stored is None:
+                if known is None:
+                    known = self._vectors_of_removed(recipe, files)
+                embedder = embedder or self._open_embedder(recipe.spec)
+
+                def report(rows: int, before: int = done) -> None:
+                    progress(before + rows, total, "embedding")
+
+                rows = self.rows(dataset, file, cancel)
+                stored = make_passages(
+                    rows.texts(recipe.text.columns), embedder, known=known, cancel=cancel, progress=report
+                )
+                self._embeddings.put(recipe, file, stored)
+            self._passages[recipe.identifier, file.key] = stored
+            done += file.rows
+        present = {(recipe.identifier, file.key) for file in files}
+        for each in [each for each in self._passages if each not in present]:
+            del self._passages[each]
+        self._rows.keep({file.key for file in files})
+
+    def _vectors_of_removed(self, recipe: Recipe, files: Sequence[DataFile]) -> dict[bytes, NDArray[np.float32]]:
+        """Vectors of rows that an upsert, a compaction or a replacement has moved, by the hash of their text."""
+        kept = {file.key for file in files}
+        gone = [
+            passages for (id_, key), passages in self._passages.items() if id_ == recipe.identifier and key not in kept
+        ]
+        generation = self._generation
+        if generation is not None and generation.recipe == recipe:
+            held = {key for _, key in self._passages}
+            for key in generation.files:
+                if key not in kept and key not in held:
+                    stored = self._embeddings.get(recipe, key, None)
+                    if stored is not None:
+                        gone.append(stored)
+        return vectors_by_hash(gone)
+
+    def _kept_base(self, generation: Generation) -> Base | None:
+        """The base of a generation, if this process or this machine has it."""
+        builder = BaseBuilder(self._folder, generation.recipe, generation.parameters, graph_from=GRAPH_FROM)
+        if self._base is None or self._base.identity != builder.identity(generation.files):
+            self._base = builder.open(generation.files)
+            self._share_vectors(generation.recipe)
+        return self._base
+
+    def _made_base(self, generation: Generation, progress: Progress, cancel: CancelToken) -> Base:
+        builder = BaseBuilder(self._folder, generation.recipe, generation.parameters, graph_from=GRAPH_FROM)
+        parts = []
+        for key in generation.files:
+            held = self._passages.get((generation.recipe.identifier, key))
+            stored = held or self._embeddings.get(generation.recipe, key, None)
+            # Embeddings of files that the version has no more may be gone; nobody will ask for them.
+            if stored is not None:
+                parts.append((key, stored))
+        self._base = replace(
+            builder.build(parts, progress=progress, cancel=cancel), identity=builder.identity(generation.files)
+        )
+        self._share_vectors(generation.recipe)
+        return self._base
+
+    def _share_vectors(self, recipe: Recipe) -> None:
+        """Let what is in the base be held once."""
+        for key, passages in self._base.parts if self._base is not None else ():
+            self._passages[recipe.identifier, key] = passages
+
+    def _keywords_of(self, dataset: Dataset, recipe: Recipe, parts: Sequence[Part], cancel: CancelToken) -> Keywords:
+        identifier = recipe.text.identifier
+        if identifier not in self._keywords:
+            self._keywords[identifier] = Keywords(self._folder / f"keywords-{identifier}")
+        files = {leaf(file.key): file for file in dataset.snapshot.files}
+        bring_up(
+            self._keywords[identifier],
+            parts,
+            lambda name: self.rows(dataset, files[name], cancel),
+            recipe.text.columns,
+        )
+        return self._keywords[identifier]

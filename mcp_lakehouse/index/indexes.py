@@ -1,0 +1,190 @@
+"""The indexes of one lake: one for each dataset, and what happens to them when data changes."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mcp_lakehouse.cancel import CancelToken
+from mcp_lakehouse.catalog.catalog import TEXT, Catalog, Dataset
+from mcp_lakehouse.errors import InvalidInput
+from mcp_lakehouse.index.generation import Generation, Generations
+from mcp_lakehouse.index.requests import Build, Progress
+from mcp_lakehouse.index.rows import Export
+from mcp_lakehouse.records import IndexDescription, IndexReport, Json, RollbackReport
+from mcp_lakehouse.store import Bucket
+
+if TYPE_CHECKING:
+    from mcp_lakehouse.index.index import DatasetIndex
+    from mcp_lakehouse.llm.embedder import Embedder
+
+
+class Indexes:
+    """Gives each dataset its index, made when it is first asked for."""
+
+    def __init__(
+        self, bucket: Bucket, catalog: Catalog, *, cache: Path, read_only: bool, embedder: str, export: Export
+    ) -> None:
+        self.generations = Generations(bucket)
+        self._bucket = bucket
+        self._catalog = catalog
+        self._cache = cache
+        self._read_only = read_only
+        self._embedder = embedder
+        self._export = export
+        self._lock = threading.Lock()
+        self._indexes: dict[str, DatasetIndex] = {}
+        self._embedders: dict[str, Embedder] = {}
+
+    def of(self, name: str) -> DatasetIndex:
+        """The index of a dataset."""
+        from mcp_lakehouse.index.index import DatasetIndex
+
+        with self._lock:
+            if name not in self._indexes:
+                self._indexes[name] = DatasetIndex(
+                    name,
+                    self._bucket,
+                    self.generations,
+                    cache=self._cache / "index",
+                    read_only=self._read_only,
+                    embedder=self._embedder,
+                    open_embedder=self.embedder,
+                    export=self._export,
+                )
+            return self._indexes[name]
+
+    def embedder(self, spec: str = "") -> Embedder:
+        """The model that `spec` names ("": as set, else the default), opened once."""
+        from mcp_lakehouse.llm.embedder import default_spec, open_embedder
+
+        wanted = spec.strip() or self._embedder or default_spec()
+        with self._lock:
+            if wanted not in self._embedders:
+                self._embedders[wanted] = open_embedder(wanted, cache=self._cache)
+            return self._embedders[wanted]
+
+    def loaded(self, dataset: Dataset, *, who: str, progress: Progress, cancel: CancelToken) -> str:
+        """Make new rows findable; a note where there is something to say. Raises what embedding raises."""
+        if not dataset.text or not dataset.snapshot.rows:
+            return ""
+        index = self.of(dataset.name)
+        index.view(dataset, progress=progress, cancel=cancel)
+        if not index.wants_build(dataset):
+            return ""
+        return index.build(dataset, Build(who=who), progress=progress, cancel=cancel).note
+
+    def build(self, dataset: Dataset, build: Build, *, progress: Progress, cancel: CancelToken) -> IndexReport:
+        """Build and publish a generation over a dataset whose text columns are set."""
+        if not dataset.text:
+            texts = [column.name for column in dataset.snapshot.columns if column.type == "VARCHAR"]
+            raise InvalidInput(
+                f"{dataset.name!r} has no text columns to index",
+                hint=f"give columns; those with text: {', '.join(texts[:20]) or 'none'}",
+            )
+        made = self.of(dataset.name).build(dataset, build, progress=progress, cancel=cancel)
+        return IndexReport(
+            dataset=dataset.name,
+            generation=made.number,
+            rows=made.passages,
+            recall_at_10=made.recall_at_10,
+            build_seconds=made.build_seconds,
+            published=made.published,
+            note=made.note or None,
+        )
+
+    def set_text(self, dataset: Dataset, columns: Sequence[str], info: Mapping[str, str]) -> None:
+        """Name the text columns of a dataset, in a version of their own where that changes anything."""
+        known = {column.name.casefold(): column.name for column in dataset.snapshot.columns}
+        unknown = [name for name in columns if name.casefold() not in known]
+        if unknown or not columns:
+            raise InvalidInput(
+                f"{dataset.name!r} has no column {unknown[0][:100]!r}" if unknown else "columns is an empty list",
+                hint=f"columns: {', '.join(known.values())}"[:2_000],
+            )
+        text = list(dict.fromkeys(known[name.casefold()] for name in columns))
+        if text != dataset.text:
+            dataset.table.set_properties(
+                properties={TEXT: json.dumps(text, ensure_ascii=False)},
+                info=info,
+                at_version=dataset.snapshot.version,
+            )
+
+    def rollback(self, dataset: Dataset, who: str) -> RollbackReport:
+        """Let the generation before the present one serve again."""
+        generation, previous = self.of(dataset.name).rollback(who)
+        return RollbackReport(dataset=dataset.name, generation=generation, previous=previous)
+
+    def description(self, dataset: Dataset) -> IndexDescription | None:
+        """What `describe_dataset` says of the index."""
+        generation = self.generation(dataset)
+        if generation is None:
+            return None
+        return IndexDescription(
+            generation=generation.number,
+            model=generation.recipe.model,
+            dimensions=generation.recipe.dimensions,
+            rows=generation.passages,
+            recall_at_10=generation.recall_at_10,
+        )
+
+    def generation(self, dataset: Dataset) -> Generation | None:
+        """The generation that serves a dataset's searches, if it was made for its text columns."""
+        if not dataset.text:
+            return None
+        number = self.generations.current(dataset.name)
+        found = None if number is None else self.generations.get(dataset.name, number)
+        return found if found is not None and list(found.recipe.text.columns) == dataset.text else None
+
+    # For the system datasets ------------------------------------------------------------------
+
+    def state(self, datasets: Sequence[Dataset]) -> Json:
+        """Something that changes with every build and rollback."""
+        return [
+            [each.name, self.generations.current(each.name), len(self.generations.numbers(each.name))]
+            for each in datasets
+        ]
+
+    def generations_of(self, datasets: Sequence[Dataset]) -> list[list[Json]]:
+        """The rows of `system.generations`."""
+        rows: list[list[Json]] = []
+        for dataset in datasets:
+            serving = self.generations.current(dataset.name)
+            for each in self.generations.all(dataset.name):
+                if each.published:
+                    recipe = each.recipe
+                    rows.append(
+                        [
+                            each.dataset, each.number, each.number == serving, each.version, recipe.model,
+                            recipe.dimensions, ", ".join(recipe.text.columns), each.passages, each.recall_at_10,
+                            each.created_at, each.who,
+                        ]
+                    )  # fmt: skip
+        return rows
+
+    def trials(self, datasets: Sequence[Dataset]) -> list[list[Json]]:
+        """The rows of `system.trials`."""
+        return [
+            [
+                each.dataset, each.number, each.published, each.recipe.model, each.passages,
+                json.dumps(dict(each.parameters)) if each.parameters else "exact", each.build_seconds,
+                each.recall_at_10, each.p50_ms, each.p99_ms, each.index_bytes, each.note or None, each.created_at,
+                each.who, each.trace_id or None,
+            ]
+            for dataset in datasets
+            for each in self.generations.all(dataset.name)
+        ]  # fmt: skip
+
+    def operations(self, datasets: Sequence[Dataset]) -> list[list[Json]]:
+        """The rows of `system.operations` that publishing and rolling back make; versions are generations there."""
+        return [
+            [
+                each.at, each.who, each.operation, dataset.name, each.previous, each.generation, None, None, None, None,
+                each.trace_id or None,
+            ]
+            for dataset in datasets
+            for each in self.generations.publications(dataset.name)
+        ]  # fmt: skip

@@ -1,0 +1,339 @@
+"""Search: each dataset's candidates by words and by meaning, scored together, the best as hits with citations."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from mcp_lakehouse import trace
+from mcp_lakehouse.cancel import CancelToken
+from mcp_lakehouse.catalog.catalog import Catalog, Dataset
+from mcp_lakehouse.errors import InvalidInput, LakehouseError, StatementFailed
+from mcp_lakehouse.index.citation import HASH_DIGITS, PassageId
+from mcp_lakehouse.index.index import DatasetIndex
+from mcp_lakehouse.index.naming import page_of, title_of
+from mcp_lakehouse.index.passages import text_hash
+from mcp_lakehouse.index.requests import MODES, Progress, Query
+from mcp_lakehouse.index.view import Candidates, Place, View
+from mcp_lakehouse.limits import SearchLimits
+from mcp_lakehouse.records import Hit, Json, Passage, SearchResult
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mcp_lakehouse.llm.embedder import Embedder
+
+Mode = Literal["hybrid", "vector", "keyword"]
+# Rows of a dataset's version that a condition holds for.
+Matching = Callable[[Dataset, str, CancelToken], "NDArray[np.int64]"]
+_CONTEXT_CHARS = 300
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Source:
+    """One dataset's part of a search."""
+
+    dataset: Dataset
+    view: View
+    embedder: Embedder | None
+    candidates: Candidates
+
+
+class Searcher:
+    """Searches the datasets of one lake."""
+
+    def __init__(
+        self, catalog: Catalog, index_of: Callable[[str], DatasetIndex], matching: Matching, limits: SearchLimits
+    ) -> None:
+        self._catalog = catalog
+        self._index_of = index_of
+        self._matching = matching
+        self._limits = limits
+        self._embedded: OrderedDict[tuple[str, str], NDArray[np.float32]] = OrderedDict()
+
+    def search(self, query: Query, *, progress: Progress, cancel: CancelToken) -> SearchResult:
+        """The best `k` passages. Raises `InvalidInput`, `NotFound`, what the filter raises, and `Cancelled`."""
+        began = time.perf_counter()
+        text, mode = self._checked(query)
+        plan: dict[str, str] = {}
+        sources: list[_Source] = []
+        trouble: LakehouseError | None = None
+        for dataset in self._datasets(query.datasets):
+            cancel.check()
+            try:
+                sources.append(self._source(dataset, query, text, mode, progress, cancel))
+                plan[dataset.name] = sources[-1].candidates.plan
+            except (StatementFailed, InvalidInput) as error:
+                if query.datasets is not None:
+                    raise
+                # Nobody asked for this one by name: its columns may be others, or its model missing.
+                trouble = error
+                plan[dataset.name] = f"left out: {error.message.splitlines()[0]}"
+        if not sources and trouble is not None:
+            raise trouble
+        best = self._ranked(sources, mode, query.k)
+        hits = [self._hit(source, position, score, query.columns, cancel) for source, position, score in best]
+        trace.annotate(mode=mode, k=query.k, hits=len(hits), datasets=len(sources))
+        return SearchResult(
+            results=hits,
+            generations={source.dataset.name: source.view.generation for source in sources},
+            mode=mode,
+            plan=plan,
+            elapsed_ms=round((time.perf_counter() - began) * 1000, 2),
+        )
+
+    def fetch(self, identifier: str, *, cancel: CancelToken) -> Passage:
+        """The exact passage an address stands for, from the version it names."""
+        wanted = PassageId.parse(identifier)
+        dataset = self._catalog.get(wanted.dataset, version=wanted.version)
+        if not dataset.text:
+            raise InvalidInput(f"{dataset.name!r} has no text in version {wanted.version}", hint="search again")
+        row = wanted.row
+        for file in dataset.snapshot.files:
+            if row < file.rows:
+                break
+            row -= file.rows
+        else:
+            raise InvalidInput(
+                f"version {wanted.version} of {dataset.name!r} has {dataset.snapshot.rows:,} rows, "
+                f"no row {wanted.row:,}",
+                hint="give an id that search or ask returned",
+            )
+        values = self._index_of(dataset.name).rows(dataset, file, cancel).get(row)
+        whole = _text_of(dataset, values)
+        start, end = self._extent(wanted, whole)
+        text = whole[start:end]
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        if wanted.digest is not None and not digest.startswith(wanted.digest):
+            raise InvalidInput(
+                f"the text at {identifier[:200]!r} is not what was cited: its hash is {digest[:HASH_DIGITS]}",
+                hint="the id was changed, or the file was; search again",
+            )
+        metadata: dict[str, Json] = {"dataset": dataset.name, "version": wanted.version, "row": wanted.row}
+        page = page_of(dataset, values)
+        metadata |= {"chunk": wanted.chunk} if wanted.chunk is not None else {}
+        metadata |= {"page": page} if page is not None else {}
+        metadata |= {"lines": f"{wanted.lines[0]}-{wanted.lines[1]}"} if wanted.lines else {}
+        metadata["source"] = _source_of(dataset, values)
+        metadata["sha256"] = digest
+        before, after = whole[max(0, start - _CONTEXT_CHARS) : start], whole[end : end + _CONTEXT_CHARS]
+        metadata |= {"before": before} if before else {}
+        metadata |= {"after": after} if after else {}
+        metadata["columns"] = self._columns(dataset, values, None)
+        return Passage(identifier, title_of(dataset, values, wanted.row), text, identifier, metadata)
+
+    # Inside -----------------------------------------------------------------------------------
+
+    def _checked(self, query: Query) -> tuple[str, Mode]:
+        limits = self._limits
+        if not 1 <= query.k <= limits.hits:
+            raise InvalidInput(f"k is {query.k}; it must be 1 to {limits.hits:,}", hint="narrow the search with where")
+        text = " ".join("".join(c if c.isprintable() else " " for c in query.text).split())
+        if not text:
+            raise InvalidInput("the query is empty", hint="say in words what to look for; sql lists rows")
+        if len(text) > limits.query_chars:
+            raise InvalidInput(
+                f"the query has {len(text):,} characters; the limit is {limits.query_chars:,}",
+                hint="ask for one thing at a time; to compare a document, search for its most telling sentences",
+            )
+        for mode in MODES:
+            if query.mode == mode:
+                return text, mode  # type: ignore[return-value]  # one of the three
+        raise InvalidInput(f"mode is {query.mode[:50]!r}", hint=f"modes: {', '.join(MODES)}")
+
+    def _datasets(self, names: Sequence[str] | None) -> list[Dataset]:
+        if names is not None:
+            if not names:
+                raise InvalidInput("datasets is an empty list", hint="leave it out to search every searchable dataset")
+            return [self._catalog.get(name) for name in dict.fromkeys(names)]
+        found = [dataset for dataset in self._catalog.all() if dataset.text]
+        if not found:
+            raise InvalidInput(
+                "no dataset is searchable yet",
+                hint="ingest documents, or tables with text=[columns]; build_index(dataset, columns) adds it later",
+            )
+        return found
+
+    def _source(
+        self, dataset: Dataset, query: Query, text: str, mode: Mode, progress: Progress, cancel: CancelToken
+    ) -> _Source:
+        index = self._index_of(dataset.name)
+        view = index.view(dataset, progress=progress, cancel=cancel)
+        dataset = view.dataset
+        embedder = None if mode == "keyword" else index.embedder(view.recipe)
+        vector = None if embedder is None else self._embed(embedder, text)
+        allowed = None
+        matching = view.total
+        if query.where is not None and query.where.strip():
+            rows = self._matching(dataset, query.where, cancel)
+            allowed = view.positions_of(rows)
+            matching = len(rows)
+        depth = max(self._limits.depth, self._limits.depth_of_a_hit * query.k)
+        with trace.span("index.search", dataset=dataset.name):
+            candidates = view.candidates("" if mode == "vector" else text, vector, depth=depth, allowed=allowed)
+        if allowed is not None:
+            of = f"{matching:,} of {dataset.snapshot.rows:,} rows match the filter; "
+            candidates = _with_plan(candidates, of + candidates.plan)
+        return _Source(dataset, view, embedder, candidates)
+
+    def _embed(self, embedder: Embedder, text: str) -> NDArray[np.float32]:
+        key = (embedder.model, text)
+        found = self._embedded.get(key)
+        if found is None:
+            with trace.span("embed.query"):
+                found = embedder.embed([text])[0]
+            self._embedded[key] = found
+            while len(self._embedded) > self._limits.embedded_queries:
+                self._embedded.popitem(last=False)
+        return found
+
+    def _ranked(self, sources: Sequence[_Source], mode: Mode, k: int) -> list[tuple[_Source, int, float]]:
+        """The best k passages of all sources, in documents the best of each place, in tables one for each row."""
+        import numpy as np
+
+        from mcp_lakehouse.index.fusion import score
+
+        scored: list[tuple[float, int, int]] = []
+        # Cosines of different models do not compare; BM25 of different datasets does.
+        best_words = max((float(s.candidates.bm25.max(initial=0)) for s in sources), default=0.0)
+        models = {source.embedder.model if source.embedder else "" for source in sources}
+        for model in sorted(models):
+            group = [i for i, s in enumerate(sources) if (s.embedder.model if s.embedder else "") == model]
+            found = [sources[i].candidates for i in group]
+            weights = np.array([each.total for each in found], np.float64)
+            mean = float(np.average([each.mean_cosine for each in found], weights=weights)) if weights.sum() else 0.0
+            embedder = sources[group[0]].embedder
+            # A pretended last candidate with the best words of all sources, so that every model's BM25 is on one scale.
+            scores = score(
+                mode,
+                np.append(np.concatenate([each.cosines for each in found]), np.float32(-1)),
+                np.append(np.concatenate([each.bm25 for each in found]), np.float32(best_words)),
+                mean,
+                embedder.share if embedder else 0.0,
+            )[:-1]
+            place = 0
+            for i in group:
+                for position in sources[i].candidates.positions:
+                    scored.append((float(scores[place]), i, int(position)))
+                    place += 1
+        scored.sort(key=lambda each: (-each[0], each[1], each[2]))
+        best: list[tuple[_Source, int, float]] = []
+        rows: set[tuple[int, int]] = set()
+        for value, i, position in scored:
+            if len(best) == k:
+                break
+            if value <= 0 and best:
+                break
+            source = sources[i]
+            if source.dataset.kind != "documents":
+                row = (i, source.view.place(position).row)
+                if row in rows:
+                    continue
+                rows.add(row)
+            best.append((source, position, value))
+        return best
+
+    def _hit(
+        self, source: _Source, position: int, score: float, columns: Sequence[str] | None, cancel: CancelToken
+    ) -> Hit:
+        dataset, place = source.dataset, source.view.place(position)
+        file = dataset.snapshot.files[place.part.ordinal]
+        values = self._index_of(dataset.name).rows(dataset, file, cancel).get(place.row_in_part)
+        whole = _text_of(dataset, values)
+        text = whole[place.start : place.end]
+        identifier = str(self._identifier(dataset, place, text, values, whole))
+        return Hit(
+            id=identifier,
+            title=title_of(dataset, values, place.row),
+            url=identifier,
+            score=round(score, 4),
+            text=text,
+            dataset=dataset.name,
+            columns=self._columns(dataset, values, columns),
+        )
+
+    def _identifier(
+        self, dataset: Dataset, place: Place, text: str, values: Mapping[str, Json], whole: str
+    ) -> PassageId:
+        first_line = values.get("line") if dataset.kind == "documents" else None
+        lines = None
+        if isinstance(first_line, int):
+            start = first_line + whole.count("\n", 0, place.start)
+            lines = (start, start + text.count("\n"))
+        return PassageId(
+            dataset=dataset.name,
+            version=dataset.snapshot.version,
+            row=place.row,
+            chunk=place.chunk,
+            chars=(place.start, place.end),
+            digest=text_hash(text).hex()[:HASH_DIGITS],
+            page=page_of(dataset, values),
+            lines=lines,
+        )
+
+    def _columns(self, dataset: Dataset, values: Mapping[str, Json], wanted: Sequence[str] | None) -> dict[str, Json]:
+        limits = self._limits
+        if wanted is not None:
+            by_name = {name.casefold(): name for name in values}
+            unknown = [name for name in wanted if name.casefold() not in by_name]
+            if unknown:
+                raise InvalidInput(
+                    f"{dataset.name!r} has no column {unknown[0][:100]!r}", hint=f"columns: {', '.join(values)}"[:2_000]
+                )
+            return {by_name[name.casefold()]: values[by_name[name.casefold()]] for name in wanted}
+        shown = [name for name in values if name not in dataset.text and values[name] is not None]
+        return {name: _short(values[name], limits.column_chars) for name in shown[: limits.columns]}
+
+    @staticmethod
+    def _extent(wanted: PassageId, whole: str) -> tuple[int, int]:
+        if wanted.chars is not None:
+            start, end = wanted.chars
+            if not 0 <= start < end <= len(whole):
+                raise InvalidInput(
+                    f"the row's text has {len(whole):,} characters, no {start}-{end}", hint="search again"
+                )
+            return start, end
+        if wanted.chunk is None:
+            return 0, len(whole)
+        from mcp_lakehouse.index.chunking import spans
+
+        found = spans(whole)
+        if wanted.chunk >= len(found):
+            raise InvalidInput(
+                f"the row has {len(found)} passages, no chunk {wanted.chunk}", hint="chunks count from 0"
+            )
+        return found[wanted.chunk]
+
+
+def _with_plan(candidates: Candidates, plan: str) -> Candidates:
+    from dataclasses import replace
+
+    return replace(candidates, plan=plan)
+
+
+def _text_of(dataset: Dataset, values: Mapping[str, Json]) -> str:
+    return "\n".join(str(values[name]) for name in dataset.text if values.get(name) is not None)
+
+
+def _source_of(dataset: Dataset, values: Mapping[str, Json]) -> str:
+    source = values.get("source")
+    if dataset.kind == "documents" and isinstance(source, str):
+        return source
+    return ", ".join(dict.fromkeys(entry.source for entry in dataset.lineage(_SOURCES)))
+
+
+_SOURCES = 3
+
+
+def _short(value: Json, chars: int) -> Json:
+    if isinstance(value, str) and len(value) > chars:
+        return f"{value[:chars]}… [{len(value) - chars:,} more characters]"
+    if isinstance(value, list | dict):
+        text = str(value)
+        return value if len(text) <= chars else f"{text[:chars]}…"
+    return value

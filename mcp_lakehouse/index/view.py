@@ -1,0 +1,201 @@
+"""What a search reads: the passages of exactly one version, as one numbered set.
+
+Passages of the generation's base come first, then those of newer data files (the tail), which are compared one
+by one. Of base files that the version has no more, the passages stay but are not alive.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mcp_lakehouse.catalog.catalog import Dataset
+from mcp_lakehouse.index.block import Block
+from mcp_lakehouse.index.keywords import Keywords
+from mcp_lakehouse.index.names import leaf
+from mcp_lakehouse.index.passages import Passages
+from mcp_lakehouse.index.recipe import Recipe
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+ROW_BITS = 40
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """The passages of one data file. `ordinal`: its place among the version's files, -1 where it has it no more."""
+
+    key: str
+    ordinal: int
+    passages: Passages
+    start: int
+    first_row: int
+
+    @property
+    def name(self) -> str:
+        """What the keyword index calls it."""
+        return leaf(self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a passage lies: `row` counts over the whole version, `row_in_part` within the data file."""
+
+    part: Part
+    row: int
+    row_in_part: int
+    chunk: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Passages that may answer a query: positions int64, true cosines and BM25 scores float32, all (n,)."""
+
+    positions: NDArray[np.int64]
+    cosines: NDArray[np.float32]
+    bm25: NDArray[np.float32]
+    # Cosine of the query with the mean of all vectors, and their number.
+    mean_cosine: float
+    total: int
+    plan: str
+
+
+@dataclass(slots=True, eq=False)
+class View:
+    """One version's passages. Never changed once made, so a search keeps what it began with."""
+
+    dataset: Dataset
+    recipe: Recipe
+    generation: int
+    parts: Sequence[Part]
+    base: Block | None
+    tail: Block | None
+    base_count: int
+    keywords: Keywords
+    mean: NDArray[np.float32]
+    live: NDArray[np.bool_] | None
+    _by_ordinal: Mapping[int, Part] = field(init=False)
+    _by_name: Mapping[str, Part] = field(init=False)
+    _starts: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._by_ordinal = {part.ordinal: part for part in self.parts if part.ordinal >= 0}
+        self._by_name = {part.name: part for part in self.parts if part.ordinal >= 0}
+        self._starts = [part.start for part in self.parts]
+
+    @property
+    def total(self) -> int:
+        """Passages, dead ones too."""
+        return self.parts[-1].start + len(self.parts[-1].passages) if self.parts else 0
+
+    def place(self, position: int) -> Place:
+        """Where a passage lies."""
+        part = self.parts[bisect.bisect_right(self._starts, position) - 1]
+        # Parts without passages share their start with the next one.
+        number = position - part.start
+        passages = part.passages
+        row = int(passages.rows[number])
+        return Place(
+            part,
+            part.first_row + row,
+            row,
+            int(passages.chunks[number]),
+            int(passages.starts[number]),
+            int(passages.ends[number]),
+        )
+
+    def positions_of(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """The passages of rows (as `Runner.matching` numbers them): bool (total,)."""
+        import numpy as np
+
+        allowed = np.zeros(self.total, np.bool_)
+        files = rows >> ROW_BITS
+        inside = rows & ((1 << ROW_BITS) - 1)
+        for ordinal, part in self._by_ordinal.items():
+            here = inside[files == ordinal] if len(self._by_ordinal) > 1 else inside
+            if not len(here) or not len(part.passages):
+                continue
+            chosen = np.zeros(part.passages.file_rows, np.bool_)
+            chosen[here] = True
+            allowed[part.start : part.start + len(part.passages)] = chosen[part.passages.rows]
+        return allowed
+
+    def candidates(
+        self,
+        query: str,
+        vector: NDArray[np.float32] | None,
+        *,
+        depth: int,
+        allowed: NDArray[np.bool_] | None,
+    ) -> Candidates:
+        """The best `depth` passages by vector and by keywords. A `vector` of `None` leaves vectors out.
+
+        An empty `query` leaves keywords out.
+        """
+        import numpy as np
+
+        found: list[NDArray[np.int64]] = []
+        plans: list[str] = []
+        base_allowed = None if allowed is None else allowed[: self.base_count]
+        if self.live is not None:
+            base_allowed = self.live if base_allowed is None else base_allowed & self.live
+        if vector is not None:
+            for block, start, mask in (
+                (self.base, 0, base_allowed),
+                (self.tail, self.base_count, None if allowed is None else allowed[self.base_count :]),
+            ):
+                if block is not None:
+                    hits = block.search(vector, depth, allowed=mask)
+                    found.append(hits.positions + start)
+                    plans.append(("tail: " if start else "") + hits.plan.text)
+        scores: dict[int, float] = {}
+        if query.strip():
+            everything = None if allowed is None and self._complete() else self._mask(allowed)
+            for name, number, score in self.keywords.search(query, depth, everything):
+                part = self._by_name.get(name)
+                if part is not None and number < len(part.passages):
+                    scores[part.start + number] = score
+            if vector is None:
+                plans.append("keywords only")
+        by_words = np.fromiter(scores, np.int64, len(scores))
+        positions = np.unique(np.concatenate([*found, by_words])) if found or len(by_words) else by_words
+        bm25 = np.array([scores.get(int(each), 0.0) for each in positions], np.float32)
+        cosines = np.zeros(len(positions), np.float32) if vector is None else self.cosines(vector, positions)
+        mean = float(self.mean @ vector) if vector is not None else 0.0
+        return Candidates(positions, cosines, bm25, mean, self.total, "; ".join(plans) or "nothing to search")
+
+    def cosines(self, vector: NDArray[np.float32], positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """True cosines of passages with a vector, float32."""
+        import numpy as np
+
+        cosines = np.zeros(len(positions), np.float32)
+        in_base = positions < self.base_count
+        if self.base is not None and in_base.any():
+            cosines[in_base] = self.base.cosines(vector, positions[in_base])
+        if self.tail is not None and not in_base.all():
+            cosines[~in_base] = self.tail.cosines(vector, positions[~in_base] - self.base_count)
+        return cosines
+
+    def _complete(self) -> bool:
+        """Whether the keyword index holds this view's parts and no others."""
+        return self.keywords.parts().keys() == self._by_name.keys()
+
+    def _mask(self, allowed: NDArray[np.bool_] | None):  # type: ignore[no-untyped-def]
+        import numpy as np
+
+        def mask(name: str, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+            part = self._by_name.get(name)
+            if part is None:
+                return np.zeros(len(numbers), np.bool_)
+            known = numbers < len(part.passages)
+            if allowed is None:
+                return known
+            return known & allowed[part.start + np.minimum(numbers, len(part.passages) - 1)]
+
+        return mask
