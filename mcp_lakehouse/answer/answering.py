@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mcp_lakehouse.llm.embedder import Embedder
 
 # Columns of a dataset that was made from documents.
-_OF_DOCUMENTS = frozenset({"source", "page", "section", "text"})
+_OF_DOCUMENTS = frozenset({"source", "page", "section", "line", "text"})
 _NAMED_DATASETS = 5
 _SHOWN_QUESTION = 200
 
@@ -31,9 +31,16 @@ class Search(Protocol):
     """Finds passages."""
 
     def __call__(
-        self, *, query: str, datasets: Sequence[str] | None, where: str | None, k: int, cancel: CancelToken | None
+        self,
+        *,
+        query: str,
+        datasets: Sequence[str] | None,
+        where: str | None,
+        k: int,
+        mode: str,
+        cancel: CancelToken | None,
     ) -> SearchResult:
-        """As `Lakehouse.search`, by the mode `hybrid`."""
+        """As `Lakehouse.search`."""
 
 
 def _silent(_message: str) -> None:
@@ -87,8 +94,20 @@ class Answering:
             if answer is not None:
                 return answer
         tell("searching")
-        found = self._search(query=question, datasets=datasets, where=where, k=k, cancel=cancel)
-        reading = self._read(question, found, cancel)
+
+        def search(query: str, k: int, mode: str) -> SearchResult:
+            return self._search(query=query, datasets=datasets, where=where, k=k, mode=mode, cancel=cancel)
+
+        found = search(question, k, "hybrid")
+        reading = read(
+            question,
+            found.results,
+            words=self._words,
+            embedder=self._embedder(),
+            holds=lambda word: bool(search(word, 1, "keyword").results),
+            limits=self._limits,
+            cancel=cancel,
+        )
         if self._asker and found.results:
             answer, note = self._written(reading, found, cancel, tell)
             if answer is not None:
@@ -106,10 +125,6 @@ class Answering:
         if not 1 <= k <= self._limits.passages:
             raise InvalidInput(f"k is {k}; it must be 1 to {self._limits.passages}", hint="8 is a good number")
 
-    def _read(self, question: str, found: SearchResult, cancel: CancelToken | None) -> Reading:
-        embedder = self._embedder()
-        return read(question, found.results, words=self._words, embedder=embedder, limits=self._limits, cancel=cancel)
-
     def _extractive(self, reading: Reading, found: SearchResult, note: str | None) -> Answer:
         if confidence(reading, self._embedder().floor) < SURE_ENOUGH:
             return self._refused(reading, found, None, note)
@@ -118,15 +133,18 @@ class Answering:
 
     def _refused(self, reading: Reading, found: SearchResult, model: str | None, note: str | None) -> Answer:
         """A refusal that says what was searched, and what of the question is nowhere in what was found."""
-        searched = sorted(found.generations.keys() | found.plan.keys() | {hit.dataset for hit in found.results})
+        searched = sorted(found.generations.keys() | {hit.dataset for hit in found.results})
         names = ", ".join(searched[:_NAMED_DATASETS])
         if len(searched) > _NAMED_DATASETS:
             names += f" and {len(searched) - _NAMED_DATASETS} more"
         text = f"The data does not hold an answer to this question. Searched: {names or 'no dataset'}"
         text += f"; passages read: {len(found.results)}."
-        missing = self._words.spelled(reading.question, reading.missing)
-        if missing and found.results:
-            text += f" None of them speaks of {', '.join(missing)}."
+        unknown = self._words.spelled(reading.question, reading.unknown)
+        if unknown and found.results:
+            text += f" Nothing there speaks of {', '.join(unknown)}."
+        left_out = sorted(found.plan.keys() - set(searched))
+        if left_out:
+            text += f" Not searched: {', '.join(left_out[:_NAMED_DATASETS])}."
         return Answer(text, [], [], model, False, True, note=note)
 
     def _written(

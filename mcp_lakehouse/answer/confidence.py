@@ -1,4 +1,9 @@
-"""Whether what was found answers the question at all. Pure."""
+"""Whether what was found answers the question at all. Pure.
+
+Two logistic regressions, each over the questions of one kind that data does not answer: those about something
+else (nothing found is close), and those about a thing that is nowhere named. The less sure of them decides.
+They are fitted by `python -m benchmarks answers` on half of its questions; the other half is reported.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +11,31 @@ import math
 
 from mcp_lakehouse.answer.reading import Reading
 
-# A logistic regression over three measures, fitted by `python -m benchmarks answers` on half of its questions.
-# Above this an answer is given.
-SURE_ENOUGH = 0.5
-_COSINE, _COVERAGE, _MISSING, _BIAS = 12.0, 4.0, -4.0, -3.0
+# Above this an answer is given: a needless refusal costs more than a quote that does not help.
+SURE_ENOUGH = 0.3
+# Bias, then for each unit of: the best cosine above the embedder's floor, the best passage's share of the question.
+ABOUT = (-5.95, 13.26, 7.56)
+# Bias, then for: the share of the question no passage anywhere holds, and whether a name or number is among that.
+KNOWN = (1.67, -8.48, -2.59)
 
 
 def confidence(reading: Reading, floor: float) -> float:
     """From 0 to 1: how likely the passages hold the answer. `floor` is the embedder's."""
     if not reading.sentences or not reading.weight:
         return 0.0
-    above = (reading.best_cosine - floor) / (1 - floor)
-    logit = _BIAS + _COSINE * above + _COVERAGE * reading.best_coverage + _MISSING * reading.missing_share
-    return 1 / (1 + math.exp(-logit))
+    return min(_logistic(ABOUT, about(reading, floor)), _logistic(KNOWN, known(reading)))
+
+
+def about(reading: Reading, floor: float) -> tuple[float, float]:
+    """What says whether the passages are about the question."""
+    return (reading.best_cosine - floor) / (1 - floor), reading.best_coverage
+
+
+def known(reading: Reading) -> tuple[float, float]:
+    """What says whether the data knows the things the question names."""
+    return reading.unknown_share, float(bool(reading.unknown & reading.named))
+
+
+def _logistic(weights: tuple[float, ...], measures: tuple[float, ...]) -> float:
+    logit = weights[0] + sum(weight * measure for weight, measure in zip(weights[1:], measures, strict=True))
+    return 1 / (1 + math.exp(-max(-50.0, min(50.0, logit))))

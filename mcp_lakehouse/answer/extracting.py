@@ -16,18 +16,29 @@ _REPEATS = 0.85
 # A further sentence is worth its place if it scores nearly as well, or adds this share of the question.
 _NEARLY, _ADDS = 0.85, 0.15
 _LEAST_OF_BEST = 0.6
+# What a title says is what the passage is about, seldom the answer.
+_TITLE_PENALTY = 0.2
 _ASKS_FOR_ROWS = re.compile(
     r"^\W*(?:please |can you |could you |i need |i want |we need )*"
     r"(?:find|list|show|suggest|recommend|get|give|search|look for|who|whom|which|any|match|rank|shortlist|staff"
     r"|i need|we need)\b",
     re.IGNORECASE,
 )
+_ENDS = '.!?。！？…"”)'
 _MARK = re.compile(r"\[(\d+(?:\s*[,–-]\s*\d+)*)\]")
 
 
 def score(sentence: Sentence, hit: Hit) -> float:
     """How well the sentence answers: meaning, words, and how its passage was found."""
-    return sentence.cosine + _COVERAGE_WEIGHT * sentence.coverage + _HIT_WEIGHT * hit.score
+    penalty = _TITLE_PENALTY if _is_title(sentence, hit) else 0.0
+    return sentence.cosine + _COVERAGE_WEIGHT * sentence.coverage + _HIT_WEIGHT * hit.score - penalty
+
+
+def _is_title(sentence: Sentence, hit: Hit) -> bool:
+    """Whether it is what its passage is called, or a line without an end that stands above others."""
+    if hit.title and sentence.text.startswith(hit.title.rstrip("… .")[:60]) and len(sentence.text) < len(hit.text):
+        return True
+    return hit.text[sentence.end : sentence.end + 1] == "\n" and sentence.text[-1] not in _ENDS
 
 
 def choose(reading: Reading, most: int) -> list[Sentence]:

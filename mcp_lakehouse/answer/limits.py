@@ -15,6 +15,8 @@ class AnswerLimits:
     sentences: int = 32
     # A run of words without an end, such as a cell of codes, is cut into pieces of this length to be quoted.
     sentence_chars: int = 600
+    # Words of the question that no passage holds and that are looked for in all the data.
+    looked_up_words: int = 6
     quoted_sentences: int = 4
     listed_rows: int = 5
     # Of one passage, and of all that a model is shown: about 6,000 tokens.

@@ -6,7 +6,8 @@ import unicodedata
 
 _SAME = str.maketrans({"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
 _SAME_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
-_UNSEEN = "\u00ad\u200b\u200c\u200d\ufeff"
+# Soft hyphens, joiners without width, and what PDF readers put where a word was broken.
+_UNSEEN = "\u00ad\u200b\u200c\u200d\ufeff\ufffe\x02"
 
 
 def locate(quote: str, text: str) -> str | None:

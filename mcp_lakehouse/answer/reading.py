@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,7 +54,7 @@ class Reading:
     """The question, what was found for it, and the sentences that may answer it.
 
     `weight` holds the question's terms with what each tells, `passages` the terms of each hit with its columns,
-    `missing` the names and numbers of the question that no hit holds.
+    `named` the terms that are names or numbers, `unknown` those that nothing in the data holds.
     """
 
     question: str
@@ -62,7 +62,8 @@ class Reading:
     weight: dict[str, float]
     passages: list[frozenset[str]]
     sentences: list[Sentence]
-    missing: frozenset[str]
+    named: frozenset[str]
+    unknown: frozenset[str]
 
     @property
     def best_cosine(self) -> float:
@@ -75,9 +76,9 @@ class Reading:
         return max((coverage(held, self.weight) for held in self.passages), default=0.0)
 
     @property
-    def missing_share(self) -> float:
-        """Share of the question's weight that lies on names and numbers no passage holds."""
-        return coverage(self.missing, self.weight) if self.missing else 0.0
+    def unknown_share(self) -> float:
+        """Share of the question's weight that lies on terms nothing in the data holds."""
+        return coverage(self.unknown, self.weight) if self.unknown else 0.0
 
 
 def read(
@@ -86,10 +87,14 @@ def read(
     *,
     words: Words,
     embedder: Embedder,
+    holds: Callable[[str], bool],
     limits: AnswerLimits,
     cancel: CancelToken | None = None,
 ) -> Reading:
-    """Read the hits against the question. One call of the embedder."""
+    """Read the hits against the question. One call of the embedder.
+
+    `holds` tells whether a word stands anywhere in the data; it is asked about those the hits do not hold.
+    """
     about_models = is_to_a_model(question)
     passages, candidates = [], []
     for number, hit in enumerate(hits):
@@ -112,8 +117,17 @@ def read(
     vectors = embedder.embed([question, *(each[3] for each in found)], cancel=cancel)
     cosines = vectors[1:] @ vectors[0]
     read_ones = [Sentence(*each, float(c), v) for each, c, v in zip(found, cosines, vectors[1:], strict=True)]
-    missing = words.named(question) - frozenset().union(*passages)
-    return Reading(question, list(hits), weight, passages, read_ones, missing & weight.keys())
+    absent = frozenset(weight) - frozenset().union(*passages)
+    unknown = _unknown(question, absent, words, holds, limits) if hits else absent
+    return Reading(question, list(hits), weight, passages, read_ones, words.named(question) & weight.keys(), unknown)
+
+
+def _unknown(
+    question: str, absent: frozenset[str], words: Words, holds: Callable[[str], bool], limits: AnswerLimits
+) -> frozenset[str]:
+    """Those absent from the passages that are absent from the whole data too; the longest words are looked up."""
+    spelled = sorted(words.spelled(question, absent), key=len, reverse=True)[: limits.looked_up_words]
+    return frozenset(term for word in spelled if not holds(word) for term in words.terms(word) if term in absent)
 
 
 def is_to_a_model(text: str) -> bool:

@@ -17,6 +17,7 @@ off on once one only or other our out over own per please same say said says sha
 someone something such tell than that the their them then there these they this those through to too under until up
 upon us use used using very was we were what when where whether which while who whom whose why will with within
 without would you your yours"""
+_PLAIN_WORD = re.compile(r"[^\W_]+")
 _WORD_OR_STOP = re.compile(r"[^\W_]+(?:[.'’&/+-][^\W_]+)*|[.!?:]\s")
 
 
@@ -49,8 +50,8 @@ class Words:
         return frozenset(found)
 
     def spelled(self, question: str, terms: frozenset[str]) -> list[str]:
-        """The question's own words that hold these terms, each once."""
-        words = [match[0] for match in _WORD_OR_STOP.finditer(question) if match[0][0].isalnum()]
+        """The question's own words that hold these terms, each once, those with joints in parts."""
+        words = _PLAIN_WORD.findall(question)
         return list(dict.fromkeys(word for word in words if terms & set(self.terms(word))))
 
 
