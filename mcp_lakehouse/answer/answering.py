@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from mcp_lakehouse.answer.asking import Asker, Progress
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 # Columns of a dataset that was made from documents.
 _OF_DOCUMENTS = frozenset({"source", "page", "section", "line", "text"})
 _NAMED_DATASETS = 5
+# Where rows are asked for, so many times k are read.
+_ROWS_READ = 3
 _SHOWN_QUESTION = 200
 
 
@@ -94,11 +97,33 @@ class Answering:
             if answer is not None:
                 return answer
         tell("searching")
+        found, reading = self.read(question, datasets, where, k, cancel=cancel)
+        if self._asker and found.results:
+            answer, note = self._written(reading, found, cancel, tell)
+            if answer is not None:
+                return answer
+        return self._extractive(reading, found, note)
+
+    def read(
+        self,
+        question: str,
+        datasets: Sequence[str] | None = None,
+        where: str | None = None,
+        k: int = 8,
+        *,
+        cancel: CancelToken | None = None,
+    ) -> tuple[SearchResult, Reading]:
+        """What a search finds for the question, and how it reads against the question. Raises as `ask`."""
 
         def search(query: str, k: int, mode: str) -> SearchResult:
             return self._search(query=query, datasets=datasets, where=where, k=k, mode=mode, cancel=cancel)
 
-        found = search(question, k, "hybrid")
+        wants_rows = asks_for_rows(question)
+        # The best rows are those that hold most of what was asked, which shows only after reading them.
+        found = search(question, min(k * _ROWS_READ, self._limits.passages) if wants_rows else k, "hybrid")
+        as_rows = wants_rows and any(_is_row(hit) for hit in found.results)
+        if not as_rows:
+            found = replace(found, results=found.results[:k])
         reading = read(
             question,
             found.results,
@@ -106,13 +131,10 @@ class Answering:
             embedder=self._embedder(),
             holds=lambda word: bool(search(word, 1, "keyword").results),
             limits=self._limits,
+            as_rows=as_rows,
             cancel=cancel,
         )
-        if self._asker and found.results:
-            answer, note = self._written(reading, found, cancel, tell)
-            if answer is not None:
-                return answer
-        return self._extractive(reading, found, note)
+        return found, reading
 
     def _check(self, question: str, k: int) -> None:
         if not any(c.isalnum() for c in question):
@@ -128,8 +150,7 @@ class Answering:
     def _extractive(self, reading: Reading, found: SearchResult, note: str | None) -> Answer:
         if confidence(reading, self._embedder().floor) < SURE_ENOUGH:
             return self._refused(reading, found, None, note)
-        as_rows = asks_for_rows(reading.question) and any(_is_row(hit) for hit in reading.hits)
-        return extractive(reading, self._limits, as_rows=as_rows, note=note)
+        return extractive(reading, self._words, self._limits, note=note)
 
     def _refused(self, reading: Reading, found: SearchResult, model: str | None, note: str | None) -> Answer:
         """A refusal that says what was searched, and what of the question is nowhere in what was found."""

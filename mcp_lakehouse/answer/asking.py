@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from mcp_lakehouse.answer.limits import AnswerLimits
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.errors import LimitExceeded
+from mcp_lakehouse.llm.chat import Message
 
 if TYPE_CHECKING:
-    from mcp_lakehouse.llm.chat import Chat, Message
+    from mcp_lakehouse.llm.chat import Chat
 
 # What is going on, for whoever waits.
 Progress = Callable[[str], None]
@@ -53,8 +54,6 @@ class Asker:
 
 def prompt(name: str, fence: str, data: str, question: str) -> list[Message]:
     """The text `name`.md as instructions, then the fenced data and the question."""
-    from mcp_lakehouse.llm.chat import Message
-
     return [
         Message("system", _text(name).replace("{fence}", fence)),
         Message("user", f"{data}\n\nThe question: {question}"),
@@ -63,8 +62,6 @@ def prompt(name: str, fence: str, data: str, question: str) -> list[Message]:
 
 def turn(reply: str, answer: str) -> list[Message]:
     """What the model replied and what it is told about it."""
-    from mcp_lakehouse.llm.chat import Message
-
     return [Message("assistant", reply), Message("user", answer)]
 
 

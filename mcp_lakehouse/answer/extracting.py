@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from mcp_lakehouse.answer.limits import AnswerLimits
 from mcp_lakehouse.answer.reading import Reading, Sentence
-from mcp_lakehouse.answer.words import coverage
+from mcp_lakehouse.answer.words import Words, coverage
 from mcp_lakehouse.records import Answer, Citation, Evidence, Hit
 
 _COVERAGE_WEIGHT, _HIT_WEIGHT = 0.6, 0.3
+_FACTS_WEIGHT, _FOUND_WEIGHT = 0.5, 0.5
 # A sentence this close to one already chosen repeats it.
 _REPEATS = 0.85
 # A further sentence is worth its place if it scores nearly as well, or adds this share of the question.
@@ -62,10 +63,10 @@ def choose(reading: Reading, most: int) -> list[Sentence]:
     return chosen
 
 
-def extractive(reading: Reading, limits: AnswerLimits, *, as_rows: bool, note: str | None = None) -> Answer:
+def extractive(reading: Reading, words: Words, limits: AnswerLimits, *, note: str | None = None) -> Answer:
     """The answer in the data's own sentences; as a list of rows where the question asks for some."""
-    if as_rows:
-        return _listed(reading, limits, note)
+    if reading.as_rows:
+        return _listed(reading, words, limits, note)
     chosen = choose(reading, limits.quoted_sentences)
     citations = [_citation(n, s, reading.hits) for n, s in enumerate(chosen, 1)]
     text = " ".join(f"{plain(s.text)} [{c.n}]" for s, c in zip(chosen, citations, strict=True))
@@ -77,22 +78,25 @@ def asks_for_rows(question: str) -> bool:
     return _ASKS_FOR_ROWS.search(question) is not None
 
 
-def _listed(reading: Reading, limits: AnswerLimits, note: str | None) -> Answer:
+def _listed(reading: Reading, words: Words, limits: AnswerLimits, note: str | None) -> Answer:
     lines: list[str] = []
     citations: list[Citation] = []
     used: list[int] = []
-    for rows_hits in _rows(reading)[: limits.listed_rows]:
-        best = _supporting(reading, rows_hits)
+    for numbers in _rows(reading)[: limits.listed_rows]:
         marks = []
-        for sentence in best:
+        for sentence in _supporting(reading, numbers):
             citation = _citation(len(citations) + 1, sentence, reading.hits)
             citations.append(citation)
             used.append(sentence.hit)
             marks.append(f"{plain(sentence.text)} [{citation.n}]")
-        title = plain(reading.hits[rows_hits[0]].title)
-        lines.append(
-            f"{len(lines) + 1}. {title}: {' '.join(marks)}" if title else f"{len(lines) + 1}. {' '.join(marks)}"
-        )
+        hit = reading.hits[numbers[0]]
+        told = [
+            f"{name}: {plain(str(value))}"
+            for name, value in hit.columns.items()
+            if value is not None and str(value) != hit.title and reading.weight.keys() & set(words.terms(str(value)))
+        ]
+        head = f"{plain(hit.title)} ({'; '.join(told)})" if told else plain(hit.title)
+        lines.append(f"{len(lines) + 1}. {head}: {' '.join(marks)}")
     return Answer("\n".join(lines), citations, evidence(used, reading.hits), None, True, False, note=note)
 
 
@@ -103,8 +107,11 @@ def _rows(reading: Reading) -> list[list[int]]:
         rows.setdefault(row_of(reading.hits[number].id), []).append(number)
 
     def worth(numbers: list[int]) -> float:
+        """By how much of the question the row holds, in its columns above all, and by how it was found."""
         held = frozenset().union(*(reading.passages[n] for n in numbers))
-        return coverage(held, reading.weight) + max(reading.hits[n].score for n in numbers)
+        facts = coverage(reading.facts[numbers[0]], reading.weight)
+        found = max(reading.hits[n].score for n in numbers)
+        return coverage(held, reading.weight) + _FACTS_WEIGHT * facts + _FOUND_WEIGHT * found
 
     ranked = sorted(rows.values(), key=worth, reverse=True)
     return [row for row in ranked if worth(row) >= _LEAST_OF_BEST * worth(ranked[0])]

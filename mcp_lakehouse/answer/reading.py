@@ -28,6 +28,13 @@ _TO_A_MODEL = re.compile(
     r"|[\"'](?:sentences|answerable|citations)[\"']\s*:",
     re.IGNORECASE,
 )
+# What takes back, or does not hold yet. Such a sentence is no reason to put its row on a list.
+_TAKES_BACK = re.compile(
+    r"\b(?:not|no|never|without|none|lacks?|lacking|expired|lapsed|revoked|formerly|previously|enrolled|pending|planned"
+    r"|in progress|pursuing|starts next|studying for|working towards?|willing to|interested in|plans? to|hopes? to)\b"
+    r"|n't\b",
+    re.IGNORECASE,
+)
 _LEAST_TERMS = 3
 _LEAST_TERMS_OF_A_CELL = 1
 _HIT_WEIGHT = 0.5
@@ -53,17 +60,21 @@ class Sentence:
 class Reading:
     """The question, what was found for it, and the sentences that may answer it.
 
-    `weight` holds the question's terms with what each tells, `passages` the terms of each hit with its columns,
-    `named` the terms that are names or numbers, `unknown` those that nothing in the data holds.
+    `weight` holds the question's terms with what each tells, `facts` the terms of each hit's title and columns,
+    `passages` those and the terms of its text,
+    `named` those that are names or numbers, `unknown` those that nothing in the data holds, `as_rows` whether
+    the best rows are to be listed.
     """
 
     question: str
     hits: list[Hit]
     weight: dict[str, float]
+    facts: list[frozenset[str]]
     passages: list[frozenset[str]]
     sentences: list[Sentence]
     named: frozenset[str]
     unknown: frozenset[str]
+    as_rows: bool = False
 
     @property
     def best_cosine(self) -> float:
@@ -89,19 +100,25 @@ def read(
     embedder: Embedder,
     holds: Callable[[str], bool],
     limits: AnswerLimits,
+    as_rows: bool = False,
     cancel: CancelToken | None = None,
 ) -> Reading:
     """Read the hits against the question. One call of the embedder.
 
+    With `as_rows`, sentences that take back what they say count for nothing: they are no reason to list a row.
     `holds` tells whether a word stands anywhere in the data; it is asked about those the hits do not hold.
     """
     about_models = is_to_a_model(question)
-    passages, candidates = [], []
+    doubts_count = as_rows and not _TAKES_BACK.search(question)
+    facts, passages, candidates = [], [], []
     for number, hit in enumerate(hits):
-        held = set(words.terms("\n".join((hit.title, *_columns(hit)))))
+        facts.append(frozenset(words.terms("\n".join((hit.title, *_columns(hit))))))
+        held = set(facts[-1])
         for start, end in sentences(hit.text, limits.sentence_chars):
             text = hit.text[start:end]
             # What addresses a model is no fact: it is not quoted, and it does not count as known either.
+            if doubts_count and _TAKES_BACK.search(text):
+                continue
             if about_models or not is_to_a_model(text):
                 terms = frozenset(words.terms(text))
                 held |= terms
@@ -119,7 +136,8 @@ def read(
     read_ones = [Sentence(*each, float(c), v) for each, c, v in zip(found, cosines, vectors[1:], strict=True)]
     absent = frozenset(weight) - frozenset().union(*passages)
     unknown = _unknown(question, absent, words, holds, limits) if hits else absent
-    return Reading(question, list(hits), weight, passages, read_ones, words.named(question) & weight.keys(), unknown)
+    named = words.named(question) & weight.keys()
+    return Reading(question, list(hits), weight, facts, passages, read_ones, named, unknown, as_rows)
 
 
 def _unknown(
