@@ -98,6 +98,12 @@ class WorkerDied(LakehouseError):
     code = "worker_died"
 
 
+class ModelFailed(LakehouseError):
+    """A model's endpoint refused, did not answer, or answered what cannot be used."""
+
+    code = "model_failed"
+
+
 class UnsupportedLake(LakehouseError):
     """The lake was written by a newer version, or is not a lake."""
 

@@ -59,6 +59,9 @@ class Embedder(Protocol):
         texts are done. Raises `Cancelled`, and an endpoint's errors.
         """
 
+    def close(self) -> None:
+        """Let go of what is held; nothing may be asked afterwards."""
+
 
 def default_spec() -> str:
     """`minilm` where everything it needs is installed, else `wordllama`, which always is."""
@@ -73,8 +76,8 @@ def missing_for_minilm() -> list[str]:
 def open_embedder(spec: str, *, cache: Path, environment: Mapping[str, str] = os.environ) -> Embedder:
     """The embedder that `spec` names; "" names the default one.
 
-    `cache` is a folder for the converted model. Raises `InvalidInput` for an unknown name, and for one whose
-    packages are missing or damaged.
+    `cache` is a folder for the converted model, `environment` holds the key of an endpoint. Raises `InvalidInput`
+    for an unknown name, and for one whose packages are missing or damaged.
     """
     spec = spec.strip() or default_spec()
     if spec == WORDLLAMA:
@@ -85,4 +88,8 @@ def open_embedder(spec: str, *, cache: Path, environment: Mapping[str, str] = os
         from mcp_lakehouse.llm.minilm import MiniLm
 
         return MiniLm.load(cache)
+    if spec.startswith(OPENAI):
+        from mcp_lakehouse.llm.openai_embedder import OpenAiEmbedder
+
+        return OpenAiEmbedder.open(spec, environment)
     raise InvalidInput(f"there is no embedder {spec!r}", hint=f"use {WORDLLAMA}, {MINILM} or {OPENAI}MODEL@BASE_URL")

@@ -93,6 +93,9 @@ class MiniLm:
                     progress(done)
         return unit_rows(vectors)
 
+    def close(self) -> None:
+        """The session goes with this object; there is nothing else."""
+
     def _means(self, tokens: Sequence[Sequence[int]]) -> Vectors:
         shape = (len(tokens), max(map(len, tokens)))
         ids, mask = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int32)

@@ -81,3 +81,6 @@ class WordLlama:
             if progress is not None:
                 progress(min(start + _TEXTS_AT_ONCE, len(texts)))
         return unit_rows(vectors)
+
+    def close(self) -> None:
+        """Nothing is kept open."""

@@ -20,6 +20,14 @@ MCP_SESSION_ID = "mcp.session.id"
 GEN_AI_OPERATION = "gen_ai.operation.name"
 GEN_AI_TOOL = "gen_ai.tool.name"
 GEN_AI_TOOL_CALL_ID = "gen_ai.tool.call.id"
+GEN_AI_PROVIDER = "gen_ai.provider.name"
+GEN_AI_REQUEST_MODEL = "gen_ai.request.model"
+GEN_AI_MAX_TOKENS = "gen_ai.request.max_tokens"
+GEN_AI_INPUT_TOKENS = "gen_ai.usage.input_tokens"
+GEN_AI_OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
+GEN_AI_FINISH_REASONS = "gen_ai.response.finish_reasons"
+GEN_AI_INPUT_MESSAGES = "gen_ai.input.messages"
+GEN_AI_OUTPUT_MESSAGES = "gen_ai.output.messages"
 # What we name ourselves: LAKEHOUSE + "dataset" and so on.
 LAKEHOUSE = "lakehouse."
 
@@ -41,6 +49,12 @@ SAFE = frozenset(
         GEN_AI_OPERATION,
         GEN_AI_TOOL,
         GEN_AI_TOOL_CALL_ID,
+        GEN_AI_PROVIDER,
+        GEN_AI_REQUEST_MODEL,
+        GEN_AI_MAX_TOKENS,
+        GEN_AI_INPUT_TOKENS,
+        GEN_AI_OUTPUT_TOKENS,
+        GEN_AI_FINISH_REASONS,
         "gen_ai.prompt.name",
         *(
             LAKEHOUSE + name

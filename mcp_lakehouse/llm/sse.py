@@ -1,0 +1,46 @@
+"""Server-sent events: the data of each, out of bytes that come in any pieces."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterable, Iterator
+
+from mcp_lakehouse.limits import MIB
+
+EVENT_CHARS = 1 * MIB
+
+
+def events(chunks: Iterable[bytes]) -> Iterator[str]:
+    """The `data` of each event, its lines joined. An event that was not finished by an empty line is none.
+
+    Raises `ValueError` for bytes that are not UTF-8, and for an event longer than `EVENT_CHARS`.
+    """
+    data: list[str] = []
+    size = 0
+    for line in _lines(chunks):
+        if not line:
+            if data:
+                yield "\n".join(data)
+            data, size = [], 0
+            continue
+        name, _, value = line.partition(":")
+        if name == "data":
+            data.append(value.removeprefix(" "))
+            size += len(value)
+        if size > EVENT_CHARS:
+            raise ValueError("an event without end")
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Whole lines, ended by LF, CRLF or CR."""
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    rest = ""
+    for chunk in chunks:
+        rest += decoder.decode(chunk)
+        # The LF of a CRLF may still be on its way.
+        held = "\r" if rest.endswith("\r") else ""
+        lines = rest.removesuffix("\r").replace("\r\n", "\n").replace("\r", "\n").split("\n") if rest else [""]
+        rest = lines.pop() + held
+        yield from lines
+        if len(rest) > EVENT_CHARS:
+            raise ValueError("a line without end")
