@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import anyio
 import pyarrow.parquet
+from mcp import Client
 
 from benchmarks.client import call, connect
 from benchmarks.measure import Timing, ms, table
@@ -20,7 +22,7 @@ WORKERS, RESUMES = 500_000, 15_000
 SEED_NUMBER = 1
 ROUNDS = 40
 TOP = 10
-COLUMNS = ["worker_id", "role", "state", "certifications"]
+WAYS = ("search", "search where state", "search where role and state", "ask", "ask where state")
 People = Mapping[str, Mapping[str, Any]]
 
 
@@ -45,8 +47,8 @@ def run(folder: Path) -> str:
             table(["", ""], facts),
             f'"{SEED.text}" over MCP (stdio), {ROUNDS} rounds taking turns:',
             table(["", "p50, ms", "p99, ms"], times),
-            f"Of the {TOP} people found first, how many satisfy the question wholly, and each part of it "
-            f"({len(questions())} questions; people who satisfy are known from the generator):",
+            f"Of the people among the {TOP} first passages, or cited in the answer, how many satisfy the question wholly, "
+            f"and each part of it ({len(_asked(people))} questions in several wordings; the generator knows the truth):",
             table(["", "the seed's question", "all questions", "role", "certificate", "state"], quality),
         ]
     )
@@ -80,39 +82,53 @@ async def _ask(lake: Path, files: Path, people: People) -> tuple[list[list[str]]
                 # The first two rounds open files and load the model.
                 if number >= 2:
                     taken[name].append(time.perf_counter() - began)
-        quality = [
-            [name, *await _quality(client, people, name)]
-            for name in ("words alone", "where state", "where role and state")
-        ]
+        quality = [[way, *await _quality(client, people, way)] for way in WAYS]
     timings = {name: Timing(tuple(seconds)) for name, seconds in taken.items()}
     times = [[name, ms(timing.median), ms(timing.percentile(0.99))] for name, timing in timings.items()]
     return times, quality
 
 
-async def _quality(client: Any, people: People, way: str) -> list[str]:
+async def _quality(client: Client, people: People, way: str) -> list[str]:
     """Shares of the people found who satisfy: the seed's question, all questions, and each part of all."""
     shares: list[float] = []
     parts: dict[str, list[float]] = {"role": [], "certification": [], "state": []}
-    for question in questions():
-        truth = expected(question, people.values())
-        answer = await call(
-            client, "search", query=question.text, datasets=["resumes"], k=TOP, columns=COLUMNS, **_where(question, way)
-        )
-        # A long résumé may be found by several of its passages.
-        found = list(dict.fromkeys(str(hit["columns"]["worker_id"]) for hit in answer["results"]))
-        right = [worker for worker in found if worker in truth]
-        # Where fewer people satisfy than were asked for, all of them is all there is.
-        shares.append(len(right) / max(1, min(TOP, len(truth))))
+    for question in _asked(people):
+        found = await _found(client, people, question, way)
+        missing = [lacks(question, people[worker]) for worker in found]
+        shares.append(missing.count([]) / max(1, len(found)))
         for part, values in parts.items():
-            values.append(sum(part not in lacks(question, people[worker]) for worker in found) / max(1, len(found)))
+            values.append(sum(part not in each for each in missing) / max(1, len(found)))
     means = [shares[0], sum(shares) / len(shares), *(sum(values) / len(values) for values in parts.values())]
     return [f"{mean:.2f}" for mean in means]
 
 
+def _asked(people: People) -> list[Question]:
+    """The questions that enough people satisfy for all who are found to be right; the seed's is the first."""
+    return [question for question in questions() if len(expected(question, people.values())) >= TOP]
+
+
+async def _found(client: Client, people: People, question: Question, way: str) -> list[str]:
+    """The `worker_id`s that are found, or cited in the answer; a long résumé may be found by several passages."""
+    where = _where(question, way)
+    if way.startswith("ask"):
+        answer = await call(client, "ask", question=question.text, datasets=["resumes"], k=TOP, **where)
+        return list(dict.fromkeys(_cited(citation, people) for citation in answer["citations"]))
+    answer = await call(
+        client, "search", query=question.text, datasets=["resumes"], k=TOP, columns=["worker_id"], **where
+    )
+    return list(dict.fromkeys(str(hit["columns"]["worker_id"]) for hit in answer["results"]))
+
+
+def _cited(citation: Mapping[str, Any], people: People) -> str:
+    """Who is cited: the quote must be in the résumé of the row that the citation names."""
+    person = people[f"W{int(re.search(r'/rows/([0-9]+)', citation['id'])[1]):06}"]  # type: ignore[index]
+    if citation["quote"] not in person["resume_text"]:
+        raise RuntimeError(f"{citation} is not in the résumé of {person['worker_id']}")
+    return str(person["worker_id"])
+
+
 def _where(question: Question, way: str) -> dict[str, str]:
     state, role = f"state = '{question.state}'", f"role = '{question.role}'"
-    return {
-        "words alone": {},
-        "where state": {"where": state},
-        "where role and state": {"where": f"{role} AND {state}"},
-    }[way]
+    if way.endswith("where role and state"):
+        return {"where": f"{role} AND {state}"}
+    return {"where": state} if way.endswith("where state") else {}
