@@ -85,7 +85,7 @@ def _from_json(value: dict[str, object]) -> Reply | None:
 def _cited(value: object) -> Iterator[tuple[int, str]]:
     for each in value if isinstance(value, list) else []:
         number = each.get("n") if isinstance(each, dict) else each
-        quote = each.get("quote") if isinstance(each, dict) else ""
+        quote = each.get("quote", "") if isinstance(each, dict) else ""
         digits = _NUMBER.search(str(number)) if isinstance(number, int | str) else None
         if digits and isinstance(quote, str):
             yield int(digits[0]), quote
