@@ -48,7 +48,7 @@ class _Part:
 class _Reader:
     """One published state, open."""
 
-    number: int
+    state: State
     searcher: tantivy.Searcher
     parts: Mapping[str, _Part]
     names: Mapping[int, str]
@@ -138,7 +138,7 @@ class Keywords:
             if self._writing is None:
                 return
             self._writing.writer.commit()
-            # Merging goes on in the background, and must not once the state is sealed.
+            # Merging goes on in the background, and must not once the state is published.
             self._writing.writer.wait_merging_threads()
             self._writing = None
             self._reader = self._open(self._states.publish())
@@ -149,7 +149,7 @@ class Keywords:
         Any text is a valid query; one without words finds nothing. A word that occurs twice counts twice.
         """
         reader = self._current()
-        if reader is None or limit < 1:
+        if reader is None or limit < 1 or not reader.parts:
             return []
         with self._failing("search"):
             words = self._query(reader.searcher, query)
@@ -179,8 +179,9 @@ class Keywords:
 
     def _begun(self) -> _Writing:
         if self._writing is None:
-            building = self._states.begin()
+            self._states.lock()
             reader = self._current()
+            building = self._states.begin(reader.state if reader else None)
             parts = dict(reader.parts) if reader else {}
             first = 1 + max((part.ordinal for part in parts.values()), default=0)
             writer = self._index(building).writer(_WRITER_BYTES, 1)
@@ -200,7 +201,7 @@ class Keywords:
         """The state that counts now: another process may have published since the last look."""
         with self._lock, self._failing("open"):
             latest = self._states.latest()
-            if (latest and latest.number) != (self._reader and self._reader.number):
+            if latest != (self._reader and self._reader.state):
                 self._reader = self._opened()
             return self._reader
 
@@ -222,7 +223,7 @@ class Keywords:
         index.reload()
         searcher = index.searcher()
         parts = _read_parts(searcher)
-        return _Reader(state.number, searcher, parts, {part.ordinal: name for name, part in parts.items()})
+        return _Reader(state, searcher, parts, {part.ordinal: name for name, part in parts.items()})
 
     def _index(self, path: Path) -> tantivy.Index:
         import tantivy
@@ -238,14 +239,13 @@ class Keywords:
         """The library's errors and panics as ours; a writing that failed is dropped."""
         try:
             yield
-        except LakehouseError:
-            raise
         except BaseException as error:
-            # A panic of the library derives from BaseException, and is not importable.
-            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-                raise
             if what in ("write", "commit"):
                 self.close()
+            # A panic of the library derives from BaseException, and is not importable.
+            panic = type(error).__name__ == "PanicException"
+            if isinstance(error, LakehouseError) or not (panic or isinstance(error, Exception)):
+                raise
             raise StorageFailed(
                 f"cannot {what} the keyword index in {self._folder}: {error}",
                 hint="check space and rights there; the folder may be removed, it is made anew",

@@ -1,7 +1,7 @@
 """States of a local index, each a folder of files that never change again; the highest number counts.
 
-Layout below one folder: `00000007/` (a state: files and a manifest with the SHA-256 of each), `building/` (of
-the one writer), `lock`. A writer starts from hard links to the state that counts, so a commit costs what is
+Layout below one folder: `00000007-…/` (a state: files and a manifest with the SHA-256 of each), `building-…/`
+(of the one writer), `lock`. A writer starts from hard links to the state that counts, so a commit costs what is
 new; publishing is one rename. Killed anywhere, the old state or the new one counts, and readers never see a
 file that a writer may touch.
 """
@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Mapping
@@ -47,16 +48,17 @@ class States:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._kind = dict(kind)
-        self._lock: int | None = None
-        # Digests found right by this process: (inode, time of change, size) -> digest.
-        self._verified: dict[tuple[int, int, int], str] = {}
+        self._held: int | None = None
+        self._building = folder
+        self._base: State | None = None
 
     def latest(self) -> State | None:
         """The state that counts, unverified; none in a new folder."""
-        numbers = [int(name) for name in os.listdir(self._folder) if name.isdigit()]
-        if not numbers:
-            return None
-        return State(max(numbers), self._folder / f"{max(numbers):0{_DIGITS}}")
+        return max(self._all(), key=lambda state: state.number, default=None)
+
+    def _all(self) -> list[State]:
+        names = (name for name in os.listdir(self._folder) if name[:_DIGITS].isdigit())
+        return [State(int(name[:_DIGITS]), self._folder / name) for name in names]
 
     def is_whole(self, state: State) -> bool:
         """Whether every byte of the state is as it was published, and of this kind."""
@@ -67,63 +69,18 @@ class States:
         if not isinstance(files, dict) or not files:
             return False
         with contextlib.suppress(OSError):
-            return all(self._digest(state.path / name) == digest for name, digest in files.items())
+            return all(_digest(state.path / name) == digest for name, digest in files.items())
         return False
 
     def remove(self, state: State) -> None:
         """Take a damaged state away."""
         shutil.rmtree(state.path, ignore_errors=True)
 
-    def begin(self) -> Path:
-        """The building folder, holding the files of the state that counts; this process is the one writer now.
+    def lock(self) -> None:
+        """Make this process the one writer, until `publish` or `abandon`.
 
         Raises `Conflict` where another writer does not finish in time.
         """
-        self._take_lock()
-        try:
-            building = self._folder / _BUILDING
-            shutil.rmtree(building, ignore_errors=True)
-            building.mkdir()
-            state = self.latest()
-            if state is not None:
-                for name in _files(state.path):
-                    _link(state.path / name, building / name)
-        except BaseException:
-            self._drop_lock()
-            raise
-        return building
-
-    def publish(self) -> State:
-        """Make what is in the building folder the state that counts, and end the writing."""
-        building = self._folder / _BUILDING
-        files = {name: self._digest(building / name) for name in sorted(_files(building))}
-        _write_manifest(building, {"kind": self._kind, "files": files})
-        before = self.latest()
-        number = before.number + 1 if before else 1
-        state = State(number, self._folder / f"{number:0{_DIGITS}}")
-        building.rename(state.path)
-        _sync_folder(self._folder)
-        if before is not None:
-            # Readers hold its files open or mapped, so they lose nothing.
-            self.remove(before)
-        self._drop_lock()
-        return state
-
-    def abandon(self) -> None:
-        """End the writing without a new state; without a writing, does nothing."""
-        if self._lock is not None:
-            shutil.rmtree(self._folder / _BUILDING, ignore_errors=True)
-            self._drop_lock()
-
-    def _digest(self, path: Path) -> str:
-        about = path.stat()
-        key = (about.st_ino, about.st_ctime_ns if about.st_nlink == 1 else about.st_mtime_ns, about.st_size)
-        if key not in self._verified:
-            with path.open("rb") as file:
-                self._verified[key] = hashlib.file_digest(file, "sha256").hexdigest()
-        return self._verified[key]
-
-    def _take_lock(self) -> None:
         handle = os.open(self._folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         deadline = time.monotonic() + _LOCK_SECONDS
         while True:
@@ -139,13 +96,75 @@ class States:
                     ) from None
                 time.sleep(_LOCK_PAUSE_SECONDS)
             else:
-                self._lock = handle
+                self._held = handle
                 return
 
-    def _drop_lock(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+    def begin(self, base: State | None) -> Path:
+        """A folder for the writer, holding the files of `base`; needs the lock."""
+        for left in self._folder.glob(f"{_BUILDING}-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        # A name of its own: a writer that failed may still let go of its files.
+        self._building = self._folder / f"{_BUILDING}-{secrets.token_hex(8)}"
+        self._building.mkdir()
+        if base is not None:
+            for name in _files(base.path):
+                _link(base.path / name, self._building / name)
+        self._base = base
+        return self._building
+
+    def publish(self) -> State:
+        """Make what is in the writer's folder the state that counts, and end the writing."""
+        building = self._building
+        _write_manifest(building, {"kind": self._kind, "files": self._digests()})
+        latest = self.latest()
+        number = latest.number + 1 if latest else 1
+        # The number may have been that of a damaged state, which a reader may still have open.
+        state = State(number, self._folder / f"{number:0{_DIGITS}}-{secrets.token_hex(4)}")
+        building.rename(state.path)
+        _sync_folder(self._folder)
+        for before in self._all():
+            # Readers hold its files open or mapped, so they lose nothing.
+            if before.number < number:
+                self.remove(before)
+        self._end()
+        return state
+
+    def abandon(self) -> None:
+        """End the writing without a new state; without a writing, does nothing."""
+        if self._held is not None:
+            if self._building != self._folder:
+                shutil.rmtree(self._building, ignore_errors=True)
+            self._end()
+
+    def _end(self) -> None:
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+    def _digests(self) -> dict[str, str]:
+        """Digest of each file the writer leaves; one it took over has the digest it had, right or not."""
+        known: dict[str, str] = {}
+        if self._base is not None:
+            files = (_read_manifest(self._base.path) or {}).get("files")
+            known = files if isinstance(files, dict) else {}
+        digests = {}
+        for name in sorted(_files(self._building)):
+            path = self._building / name
+            taken = self._base is not None and name in known and _same(self._base.path / name, path)
+            digests[name] = known[name] if taken else _digest(path)
+        return digests
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def _files(folder: Path) -> list[str]:

@@ -15,7 +15,7 @@ Unit = tuple[int, int, int, float]
 SECTION, PARAGRAPH, SENTENCE, LINE, WORD, NEVER = 0.0, 1.0, 2.0, 3.0, 4.0, 6.0
 UNIT_TOKENS = 64
 
-_TOKEN = re.compile(r"[^\W\d_]{1,8}|\d{1,3}|[^\w\s]|_|\s{32}")
+_TOKEN = re.compile(r"[^\W\d_]{1,7}|\d{1,3}|[^\w\s]|_|\s{32}")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff]")
 _PIECE = re.compile(r"\S{1,32}\s{0,32}|\s{1,32}")
 _CLAUSE = frozenset(",;:)]}、，；：\n")
@@ -49,7 +49,7 @@ _ABBREVIATION_CHARS = 16
 
 
 def estimate(text: str) -> int:
-    """About how many tokens a model makes of a text: one for up to eight letters, three digits, or another character.
+    """About how many tokens a model makes of a text: one for up to seven letters, three digits, or another character.
 
     In scripts without spaces every character is one.
     """
