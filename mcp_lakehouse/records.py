@@ -158,6 +158,8 @@ class SearchResult:
     plan: dict[str, str]
     elapsed_ms: float
     truncated: bool = False
+    # What a reader should know of this reply, such as that texts were cut.
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,11 @@ NO_RESULT = "lakehouse://results/" + "0" * 32
         ("ingest", {"source": {"text": "a"}}, "source must be"),
         ("ingest", {"source": "a", "mode": "merge"}, 'mode must be "append" or "replace" or "upsert", not "merge".'),
         ("ingest", {"source": "a", "key": 5}, "key must be a list of strings, not 5."),
+        ("search", {"query": "a", "mode": "fuzzy"}, 'mode must be "hybrid" or "vector" or "keyword", not "fuzzy".'),
+        ("search", {"query": "a", "datasets": "people"}, 'datasets must be a list of strings, not "people".'),
+        ("search", {"query": "a", "filter": "x"}, "search has no argument filter. "),
+        ("fetch", {}, "fetch needs the argument id: a string."),
+        ("build_index", {"dataset": "a", "params": {"M": "x"}}, "params must be an object of numbers"),
         ("drop_dataset", {"dataset": "people"}, "drop_dataset needs the argument confirm: a string."),
     ],
 )
@@ -76,6 +81,13 @@ async def test_a_tool_that_is_not_there_is_told_with_those_that_are(client: Clie
         ("ingest", {"source": {"text": "", "name": "x.csv"}}, "empty", "hint: "),
         ("drop_dataset", {"dataset": "people", "confirm": "yes"}, "confirm is 'yes'", "name again"),
         ("drop_dataset", {"dataset": "nobody", "confirm": "nobody"}, "there is no dataset", "hint: "),
+        ("search", {"query": "x"}, "no dataset is searchable yet", "build_index(dataset, columns)"),
+        ("search", {"query": "x", "datasets": ["people"]}, "people", "build_index"),
+        ("fetch", {"id": "people"}, "is not the id of a passage", "an id that search or ask returned"),
+        ("ask", {"question": "?"}, "the question is empty", "hint: "),
+        ("build_index", {"dataset": "people"}, "has no text columns", "those with text: name, city"),
+        ("build_index", {"dataset": "people", "columns": ["nam"]}, "has no column 'nam'", "columns: id, name"),
+        ("rollback_index", {"dataset": "people"}, "people", "hint: "),
         ("restore_dataset", {"dataset": "people"}, "is there, at version 0", "system.versions"),
         ("restore_dataset", {"dataset": "people", "version": 99}, "99", "hint: "),
     ],
@@ -105,9 +117,11 @@ async def test_data_of_another_shape_is_refused_with_both_schemas(own: Served, e
 
 async def test_a_read_only_server_offers_and_does_no_changes(reader: Client) -> None:
     names = [tool.name for tool in (await reader.list_tools()).tools]
-    assert names == ["list_datasets", "describe_dataset", "sql", "read_result"]
+    assert names == ["list_datasets", "describe_dataset", "sql", "read_result", "search", "fetch", "ask"]
     for tool, arguments in {
         "ingest": {"source": {"text": "a\n1\n", "name": "x.csv"}},
+        "build_index": {"dataset": "people", "columns": ["name"]},
+        "rollback_index": {"dataset": "people"},
         "drop_dataset": {"dataset": "people", "confirm": "people"},
         "restore_dataset": {"dataset": "people", "version": 0},
     }.items():
@@ -123,5 +137,5 @@ async def test_a_lake_opened_read_only_is_served_so(own: Served, era: str) -> No
 
     with Lakehouse.open(own.lake.settings.lake, read_only=True) as lake:
         async with Client(build_server(lake), mode=era) as client:
-            assert len((await client.list_tools()).tools) == 4
+            assert len((await client.list_tools()).tools) == 7
             assert (await call(client, "list_datasets"))["datasets"][0]["name"] == "people"

@@ -57,6 +57,7 @@ async def test_datasets_samples_and_results_are_templates(client: Client) -> Non
     assert [template.uri_template for template in templates] == [
         "lakehouse://datasets/{name}",
         "lakehouse://datasets/{name}/sample",
+        "lakehouse://datasets/{name}/v{version}/rows/{row}{#passage}",
         "lakehouse://results/{identifier}{?format}",
     ]
     assert all(template.title and template.description for template in templates)
@@ -180,7 +181,10 @@ async def test_columns_formats_and_sources_are_completed(client: Client) -> None
     result = ResourceTemplateReference(type="ref/resource", uri="lakehouse://results/{identifier}{?format}")
     assert await names(client, result, "format", "") == ["arrow", "csv", "json"]
     assert await names(client, LOAD, "source", "peo") == ["people.csv"]
-    assert await names(client, EXPLORE, "column", "n", dataset="people") == ["name", "born"]
+    for argument in ("column", "columns"):
+        assert await names(client, EXPLORE, argument, "n", dataset="people") == ["name", "born"]
+    assert await names(client, EXPLORE, "datasets", "pe") == ["people"]
+    assert await names(client, EXPLORE, "mode", "") == ["hybrid", "vector", "keyword"]
     assert await names(client, EXPLORE, "column", "", dataset="nothing") == []
     assert await names(client, EXPLORE, "question", "wh") == []
 

@@ -15,7 +15,7 @@ async def test_the_server_says_what_it_is_and_how_to_begin(client: Client) -> No
     assert info is not None
     assert (info.name, info.title) == ("mcp-lakehouse", "Lakehouse")
     assert client.instructions is not None
-    for tool in ("list_datasets", "describe_dataset", "sql", "ingest"):
+    for tool in ("list_datasets", "describe_dataset", "sql", "search", "fetch", "ask", "ingest"):
         assert tool in client.instructions
 
 
@@ -28,7 +28,8 @@ async def test_every_tool_says_what_it_may_do(client: Client) -> None:
         hints = tool.annotations
         assert hints is not None
         assert None not in (hints.read_only_hint, hints.destructive_hint, hints.idempotent_hint, hints.open_world_hint)
-        assert hints.read_only_hint == (name in ("list_datasets", "describe_dataset", "sql", "read_result"))
+        reading = ("list_datasets", "describe_dataset", "sql", "read_result", "search", "fetch", "ask")
+        assert hints.read_only_hint == (name in reading)
         assert hints.destructive_hint == (name == "drop_dataset")
 
 

@@ -11,6 +11,7 @@ from mcp_types import Completion, CompletionArgument, CompletionContext, PromptR
 
 from lakehouse_tools.calls import Calls
 from mcp_lakehouse.errors import LakehouseError
+from mcp_lakehouse.index.requests import MODES
 from mcp_lakehouse.lakehouse import Lakehouse
 
 # The protocol's own limit on one reply.
@@ -46,10 +47,12 @@ def _candidates(
 ) -> list[str]:
     if argument == "format":
         return ["arrow", "csv", "json"]
-    if argument == "column" and given.get("dataset"):
+    if argument == "mode":
+        return list(MODES)
+    if argument in ("column", "columns") and given.get("dataset"):
         return [column.name for column in lake.catalog.get(given["dataset"]).snapshot.columns]
     names_a_dataset = isinstance(ref, ResourceTemplateReference) and "datasets/" in ref.uri and argument == "name"
-    if argument == "dataset" or names_a_dataset:
+    if argument in ("dataset", "datasets") or names_a_dataset:
         return [dataset.name for dataset in lake.catalog.all()]
     if argument == "source":
         # Files that ingest could read, at the top of the allowed folders.

@@ -11,17 +11,23 @@ from mcp_types import CallToolResult, TextContent
 
 from lakehouse_tools.budget import PLAIN_CHARS, fitted
 from mcp_lakehouse.records import (
+    Answer,
     DatasetDescription,
     DatasetList,
     DropReport,
+    IndexReport,
     IngestReport,
     Json,
+    Passage,
     QueryResult,
     RestoreReport,
+    RollbackReport,
+    SearchResult,
     to_json,
 )
 
 _SPECIAL = re.compile(r"[\\|\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -77,6 +83,12 @@ def _(record: DatasetDescription) -> str:
     lines = [f"{head} - {record.description}" if record.description else head]
     if record.key:
         lines.append(f"key: {', '.join(record.key)}")
+    if record.index:
+        index = record.index
+        lines.append(
+            f"search index: generation {index.generation}, {index.rows:,} passages, {index.model}, "
+            f"{index.dimensions} dimensions, recall@10 {index.recall_at_10:g}"
+        )
     for column in record.columns:
         facts = [] if column.nullable else ["not null"]
         if column.nulls:
@@ -112,6 +124,62 @@ def _(record: IngestReport) -> str:
 
 
 @text.register
+def _(record: SearchResult) -> str:
+    lines = []
+    for number, hit in enumerate(record.results, 1):
+        lines.append(f"[{number}] {hit.score:.2f} {_line(hit.title)} ({hit.dataset})")
+        lines.append(f"  {hit.id}")
+        if hit.columns:
+            lines.append("  " + " | ".join(f"{_cell(name)}: {_cell(value)}" for name, value in hit.columns.items()))
+        lines.append(f"  {_line(hit.text)}")
+    facts = [f"{len(record.results):,} hit{'' if len(record.results) == 1 else 's'}", record.mode]
+    for name, plan in record.plan.items():
+        generation = record.generations.get(name)
+        facts.append(f"{name}{'' if generation is None else f' (generation {generation})'}: {_line(plan)}")
+    facts += [*(["truncated"] if record.truncated else []), f"{record.elapsed_ms:g} ms"]
+    return "\n".join([*lines, f"({'; '.join([*facts, *([record.note] if record.note else [])])})"])
+
+
+@text.register
+def _(record: Passage) -> str:
+    # The text comes last and as it is: whatever stands in it, it is not one of the facts above it.
+    facts = [f"{name}: {_cell(value)}" for name, value in record.metadata.items()]
+    return "\n".join([_line(record.title), record.id, *facts, "text:", record.text])
+
+
+@text.register
+def _(record: Answer) -> str:
+    lines = [record.answer, ""]
+    if record.statement:
+        lines.append(f"computed by: {_line(record.statement)}")
+    lines += [f'[{each.n}] "{_line(each.quote)}" {each.id}' for each in record.citations]
+    if record.evidence:
+        lines += ["evidence:", *(f"  {each.score:.2f} {each.id}: {_line(each.text)}" for each in record.evidence)]
+    if record.unsupported:
+        lines += ["without support:", *(f"  {_line(each)}" for each in record.unsupported)]
+    facts = [
+        "the data does not hold the answer" if record.refused else "grounded" if record.grounded else "not grounded",
+        f"written by {record.model}" if record.model else "quoted, no model wrote it",
+        *([record.note] if record.note else []),
+    ]
+    return "\n".join([*lines, f"({'; '.join(facts)})"])
+
+
+@text.register
+def _(record: IndexReport) -> str:
+    became = "is published" if record.published else "is not published"
+    return (
+        f"{record.dataset}: generation {record.generation} {became}; {record.rows:,} passages, "
+        f"recall@10 {record.recall_at_10:g}, {record.build_seconds:g} s" + (f"; {record.note}" if record.note else "")
+    )
+
+
+@text.register
+def _(record: RollbackReport) -> str:
+    return f"{record.dataset}: generation {record.generation} serves again, before it was {record.previous}"
+
+
+@text.register
 def _(record: DropReport) -> str:
     return f"dropped {record.dropped}; restorable until: {record.restorable_until}"
 
@@ -119,6 +187,11 @@ def _(record: DropReport) -> str:
 @text.register
 def _(record: RestoreReport) -> str:
     return f"{record.dataset} is at v{record.version}"
+
+
+def _line(text: str) -> str:
+    """Text of somebody else on one line, so that it can not pass for a line of ours."""
+    return " ".join(_CONTROL.sub(" ", text).split())
 
 
 def _rows(rows: Sequence[Sequence[Json]]) -> list[str]:

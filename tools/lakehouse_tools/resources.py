@@ -7,6 +7,7 @@ import io
 import json
 import re
 from typing import Any
+from urllib.parse import quote
 
 from mcp.server import MCPServer
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
@@ -52,7 +53,7 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:
         DATASETS + "/{name}",
         name="dataset",
         title="Dataset",
-        description="Columns, statistics, key and lineage of a dataset",
+        description="Columns, statistics, key, lineage and search index of a dataset",
         mime_type="application/json",
     )
     async def dataset(name: str) -> str:
@@ -70,6 +71,20 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:
         return _compact(
             await read(f"{DATASETS}/{name}/sample", lambda _: to_json(lake.sql(f'FROM "{quoted}" LIMIT 20')))
         )
+
+    @server.resource(
+        DATASETS + "/{name}/v{version}/rows/{row}{#passage}",
+        name="passage",
+        title="Cited passage",
+        description="The passage that an id of search or ask stands for, with where it lies",
+        mime_type="application/json",
+    )
+    async def passage(name: str, version: str, row: str, passage: str) -> str:
+        uri = f"{DATASETS}/{quote(name)}/v{version}/rows/{row}#{passage}"
+        found = _compact(await read(uri, lambda token: to_json(lake.fetch(uri, cancel=token))))
+        if len(found) > _RESOURCE_BYTES:
+            raise ResourceError(f"{uri}: the text is too long for a resource\nhint: fetch shows it in parts")
+        return found
 
     @server.resource(
         "lakehouse://results/{identifier}{?format}",

@@ -18,7 +18,12 @@ _ANY = {"anyOf": [{"type": kind} for kind in ("string", "number", "boolean", "nu
 def output_schema(record: type) -> dict[str, Any]:
     """The schema of a record as it is sent: fields without a default are required."""
     hints = typing.get_type_hints(record, vars(records) | {"Json": records.Column | _JsonMark})
-    properties = {field.name: _schema(hints[field.name]) for field in fields(record)}
+    properties = {
+        field.name: {"anyOf": [_schema(hints[field.name]), {"type": "null"}]}
+        if "null" in field.metadata
+        else _schema(hints[field.name])
+        for field in fields(record)
+    }
     required = [field.name for field in fields(record) if field.default is MISSING and field.default_factory is MISSING]
     return {"type": "object", "properties": properties, "required": required}
 
@@ -38,7 +43,8 @@ def _schema(hint: Any) -> dict[str, Any]:
         items = {} if _is_any(arguments[0]) else {"items": _schema(arguments[0])}
         return {"type": "array", **items}
     if origin is dict:
-        return {"type": "object", "additionalProperties": _schema(arguments[1])}
+        values = {} if _is_any(arguments[1]) else {"additionalProperties": _schema(arguments[1])}
+        return {"type": "object", **values}
     if is_dataclass(hint):
         return output_schema(typing.cast(type, hint))
     return {"type": _SCALARS[hint]}

@@ -1,4 +1,4 @@
-"""Tools that change the lake: ingest, drop_dataset, restore_dataset."""
+"""Tools that change the lake: ingest, build_index, rollback_index, drop_dataset, restore_dataset."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from lakehouse_tools.render import result
 from lakehouse_tools.subscriptions import Subscribers
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.lakehouse import Lakehouse
-from mcp_lakehouse.records import DropReport, IngestReport, RestoreReport
+from mcp_lakehouse.records import DropReport, IndexReport, IngestReport, RestoreReport, RollbackReport
 
-NAMES = ("ingest", "drop_dataset", "restore_dataset")
+NAMES = ("ingest", "build_index", "rollback_index", "drop_dataset", "restore_dataset")
 
 
 class Inline(TypedDict):
@@ -57,6 +57,35 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls, subscribers:
             await subscribers.dataset_changed(report.dataset)
         return result(report)
 
+    async def build_index(
+        ctx: Ctx,
+        dataset: str,
+        columns: Annotated[list[str] | None, Field(description="text columns; default: the present ones")] = None,
+        embedder: Annotated[str | None, Field(description="wordllama, minilm or openai:MODEL@BASE_URL")] = None,
+        params: Annotated[
+            dict[str, float] | None, Field(description="M, ef_construction, ef, min_recall (0 to 1)")
+        ] = None,
+    ) -> CallToolResult:
+        """Make a table searchable by its text columns, or rebuild an index. Its recall is measured; below
+        min_recall it is not published and the present one goes on serving."""
+
+        def work(token: CancelToken) -> IndexReport:
+            return lake.build_index(
+                dataset, columns, embedder, params,
+                who=client_name(ctx), progress=progress_to(ctx, token), cancel=token,
+            )  # fmt: skip
+
+        report = await calls.run(work)
+        if report.published or columns is not None:
+            await subscribers.dataset_changed(report.dataset)
+        return result(report)
+
+    async def rollback_index(ctx: Ctx, dataset: str) -> CallToolResult:
+        """Let the index generation before the present one (system.generations) serve again."""
+        report = await calls.run(lambda _: lake.rollback_index(dataset, who=client_name(ctx)))
+        await subscribers.dataset_changed(report.dataset)
+        return result(report)
+
     async def drop_dataset(ctx: Ctx, dataset: str, confirm: str) -> CallToolResult:
         """Drop a dataset; `confirm` is its name again. restore_dataset brings it back."""
         report = await calls.run(lambda _: lake.drop_dataset(dataset, confirm, who=client_name(ctx)))
@@ -70,5 +99,7 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls, subscribers:
         return result(report)
 
     add_tool(server, ingest, title="Load data", record=IngestReport, idempotent=True)
+    add_tool(server, build_index, title="Build a search index", record=IndexReport)
+    add_tool(server, rollback_index, title="Roll back a search index", record=RollbackReport)
     add_tool(server, drop_dataset, title="Drop a dataset", record=DropReport, destructive=True)
     add_tool(server, restore_dataset, title="Restore a dataset", record=RestoreReport)
