@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +29,7 @@ from mcp_lakehouse.index.vectors import (
 # Two cosines of the same vectors, summed in another order, differ by less.
 _SAME = 1e-5
 _CHECKED = 8_192
+_EFFORTS = (100, 150, 200, 300, 400, 600, 800, 1_200, 1_600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Block:
 
     `vectors` is float32 (n, d), each row of length one or zero; it may be a memory map. Rows are checked here unless
     a quantised copy or a graph, whose making checks them, is given. Searching is safe from many threads. `effort` is
-    what the graph needs at least to be as good as its publisher asks; `costs` are those of this machine.
+    how many candidates the graph needs for ten rows (`needed_effort`); `costs` are those of this machine.
     """
 
     def __init__(
@@ -109,6 +111,12 @@ class Block:
     def dimensions(self) -> int:
         """Numbers of a vector."""
         return int(self._vectors.shape[1])
+
+    def with_effort(self, effort: int) -> Block:
+        """The same block with another effort; nothing is copied or checked again."""
+        other = copy(self)
+        other._effort = effort
+        return other
 
     def search(
         self, query: NDArray[np.generic], k: int, *, allowed: NDArray[np.generic] | None = None, exact: bool = False
@@ -223,10 +231,31 @@ def measure_recall(block: Block, sample: Iterable[NDArray[np.generic]], k: int =
 
     A row counts as found when its cosine is not below the k-th of the exact answer: of equal ones any will do.
     """
+    queries = list(sample)
+    return _compared(block, queries, _bars(block, queries, k), k)
+
+
+def needed_effort(block: Block, sample: Iterable[NDArray[np.generic]], *, recall: float = 0.995, k: int = 10) -> int:
+    """The least effort of those tried with which the block reaches this recall of sample queries.
+
+    Where the graph would take more than the quantised copy does, the copy serves, and the recall is one.
+    """
+    queries = list(sample)
+    bars = _bars(block, queries, k)
+    for tried in _EFFORTS[:-1]:
+        if _compared(block.with_effort(tried), queries, bars, k).recall >= recall:
+            return tried
+    return _EFFORTS[-1]
+
+
+def _bars(block: Block, queries: list[NDArray[np.generic]], k: int) -> list[Floats]:
+    return [block.search(query, k, exact=True).cosines for query in queries]
+
+
+def _compared(block: Block, queries: list[NDArray[np.generic]], truths: list[Floats], k: int) -> Recall:
     taken: list[float] = []
     found = wanted = 0
-    for query in sample:
-        truth = block.search(query, k, exact=True).cosines
+    for query, truth in zip(queries, truths, strict=True):
         began = time.perf_counter()
         answer = block.search(query, k).cosines
         taken.append((time.perf_counter() - began) * 1000)

@@ -6,6 +6,7 @@ ratios matter for a choice, so that another machine makes the same one.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,9 +17,13 @@ Way = Literal["nothing", "gather", "scan", "quantised gather", "quantised scan",
 _NEARLY_ALL = 0.9
 # Below this share of its nearest that match, a walk through the graph wanders; measured, its recall falls too.
 _WANDERS = 0.05
-# Candidates that the graph keeps, at least and for each row asked for.
+# Candidates that the graph keeps for ten rows. More rows need more, though not as many times more (measured: ten times
+# the rows, twice the candidates at the same recall), and never fewer than two for each.
 _EFFORT = 100
+_EFFORT_ROWS = 10
 _EFFORT_OF_A_ROW = 2
+_PROBED = 100
+_PROBED_OF_A_ROW = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +37,9 @@ class Costs:
     scan: float = 0.34
     quantised_gather: float = 0.17
     quantised_scan: float = 0.11
-    graph: float = 8.0
-    # Below a millisecond nothing is won by anything but the exact answer.
-    always_exact: float = 1_000_000.0
+    graph: float = 10.0
+    # Below half a millisecond nothing is won by anything but the vectors themselves.
+    always_exact: float = 500_000.0
     # Within five, a filtered answer comes from every row that matches: a graph can miss some.
     filtered_exact: float = 5_000_000.0
 
@@ -58,7 +63,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a choice depends on; `k` is at most `matching`, and `effort` is what the graph needs at least."""
+    """What a choice depends on; `k` is at most `matching`, and `effort` is what the graph needs for ten rows."""
 
     matching: int
     total: int
@@ -78,13 +83,13 @@ class Question:
 
 def effort(question: Question) -> int:
     """Candidates that a walk through the graph keeps."""
-    return max(question.effort, _EFFORT_OF_A_ROW * question.k)
+    return _effort_for(question, question.k)
 
 
 def probe_depth(question: Question) -> tuple[int, int]:
-    """How many of the nearest a probe looks at, and the candidates it keeps: more, so that its last ones are sure."""
-    depth = max(100, 4 * question.k)
-    return depth, max(2 * depth, question.effort)
+    """How many of the nearest a probe looks at, and the candidates it keeps: the nearer half is to be sure."""
+    depth = max(_PROBED, _PROBED_OF_A_ROW * question.k)
+    return depth, max(depth, _effort_for(question, depth // 2))
 
 
 def choose(question: Question, *, passing: float | None = None) -> Way:
@@ -133,3 +138,8 @@ def _quantised(question: Question) -> tuple[Way, float]:
 
 def _graph_cost(question: Question, candidates: int) -> float:
     return question.costs.graph * question.dimensions * candidates
+
+
+def _effort_for(question: Question, rows: int) -> int:
+    grown = question.effort * math.sqrt(max(rows, _EFFORT_ROWS) / _EFFORT_ROWS)
+    return max(math.ceil(grown), _EFFORT_OF_A_ROW * rows)

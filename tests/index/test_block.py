@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from index.clusters import Floats, clustered, normalised, truth
 from mcp_lakehouse.errors import InvalidInput
-from mcp_lakehouse.index.block import Block, measure_recall
+from mcp_lakehouse.index.block import Block, measure_recall, needed_effort
 from mcp_lakehouse.index.graph import GraphParameters, build_graph
 from mcp_lakehouse.index.plan import Costs, Kind
 from mcp_lakehouse.index.vectors import Positions, quantise
 
 COUNT, DIMENSIONS, QUERIES = 12_000, 64, 40
 # So that these few small vectors are served as 384 numbers each of a hundred thousand would be.
-SHRUNK = Costs(graph=2.0, always_exact=20_000.0, filtered_exact=30_000.0)
+SHRUNK = Costs(graph=1.5, always_exact=20_000.0, filtered_exact=30_000.0)
 
 
 class Lake:
@@ -50,9 +50,11 @@ class Sure:
         self.count, self.dimensions = vectors.shape
         self._vectors, self._blind = vectors, blind
         self.asked: list[bool] = []
+        self.kept: list[int] = []
 
     def nearest(self, query: Floats, candidates: int, allowed: bytes | None) -> Positions | None:
         self.asked.append(allowed is not None)
+        self.kept.append(candidates)
         if self._blind:
             return None
         scores = self._vectors @ query
@@ -93,6 +95,29 @@ def test_recall_of_each_way_alone(lake: Lake) -> None:
     plain = measure_recall(Block(lake.vectors), lake.queries)
     assert (graph.recall >= 0.99, quantised.recall, plain.recall) == (True, 1.0, 1.0)
     assert 0 < graph.p50_ms <= graph.p99_ms
+
+
+def test_effort_grows_until_the_recall_is_reached(lake: Lake) -> None:
+    class Short(Sure):
+        """Finds the true nearest only from 300 candidates on."""
+
+        def nearest(self, query: Floats, candidates: int, allowed: bytes | None) -> Positions | None:
+            near = super().nearest(query, candidates, allowed)
+            return near if near is None or candidates >= 300 else near[5:]
+
+    block = Block(lake.vectors, None, Short(lake.vectors))
+    cheap = Costs(graph=0.001, always_exact=0.0)
+    assert needed_effort(Block(lake.vectors, None, Short(lake.vectors), costs=cheap), lake.queries[:5]) == 300
+    assert needed_effort(block, lake.queries[:5]) == 100, "too small for the graph: the vectors serve"
+    assert needed_effort(Block(lake.vectors, lake.quantised, lake.graph, costs=cheap), lake.queries, recall=2) == 1_600
+
+
+def test_another_effort_leaves_the_block_as_it_was(lake: Lake) -> None:
+    graph = Sure(lake.vectors)
+    block = Block(lake.vectors, lake.quantised, graph, costs=Costs(graph=0.001, always_exact=0.0))
+    assert block.with_effort(5_000).search(lake.queries[0], 10).plan.kind == "graph"
+    assert block.search(lake.queries[0], 10).plan.kind == "graph"
+    assert graph.kept == [5_000, 100]
 
 
 def test_the_account_says_what_was_done(lake: Lake) -> None:
@@ -261,7 +286,7 @@ def test_a_graph_walks_under_a_filter_that_lets_some_pass(lake: Lake) -> None:
     mask[near[:50]] = False
     found = block.search(lake.queries[0], 15, allowed=mask, exact=False)
     np.testing.assert_allclose(found.cosines, truth(lake.vectors, lake.queries[0], 15, mask), atol=1e-5)
-    assert graph.asked[0] is False
+    assert (found.plan.kind, graph.asked) == ("graph", [False, True])
 
 
 def test_a_graph_that_finds_too_few_is_left(lake: Lake) -> None:

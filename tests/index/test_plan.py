@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mcp_lakehouse.index.plan import Plan, Question, choose, kind_of
+from mcp_lakehouse.index.plan import Plan, Question, choose, effort, kind_of, probe_depth
 
 FULL = Question(matching=100_000, total=100_000, k=10, dimensions=384, quantised=True, graph=True)
 MILLION = replace(FULL, matching=1_000_000, total=1_000_000)
@@ -19,19 +19,19 @@ def test_no_row_that_matches_is_nothing() -> None:
 
 def test_few_rows_are_looked_at_themselves() -> None:
     assert choose(replace(FULL, matching=10)) == "gather"
-    assert choose(replace(FULL, matching=4_096)) == "gather"
+    assert choose(replace(FULL, matching=2_500)) == "gather"
     assert choose(replace(FULL, matching=2_000, total=2_000)) == "scan"
 
 
 def test_medium_sets_go_by_the_quantised_copy() -> None:
-    assert choose(replace(FULL, matching=10_000)) == "quantised gather"
+    assert choose(replace(FULL, matching=3_000)) == "quantised gather"
     assert choose(replace(FULL, matching=50_000)) == "quantised gather"
     assert choose(replace(FULL, matching=80_000)) == "quantised scan"
 
 
 def test_all_rows_go_by_the_graph_unless_there_are_few_or_k_is_large() -> None:
     assert choose(FULL) == "graph"
-    assert choose(replace(FULL, matching=5_000, total=5_000)) == "scan"
+    assert choose(replace(FULL, matching=5_000, total=5_000)) == "quantised scan"
     assert choose(replace(FULL, k=2_000)) == "quantised scan"
 
 
@@ -57,6 +57,19 @@ def test_without_copy_or_graph_the_vectors_serve() -> None:
     assert choose(bare) == "scan"
     assert choose(replace(bare, matching=100)) == "gather"
     assert choose(replace(bare, quantised=True)) == "quantised scan"
+
+
+def test_more_rows_need_more_candidates_though_not_as_many_times_more() -> None:
+    needed = [effort(replace(FULL, k=k, effort=200)) for k in (1, 10, 100, 1_000, 10_000)]
+    assert needed == [200, 200, 633, 2_000, 20_000]
+
+
+@pytest.mark.parametrize("k", [1, 10, 100, 1_000])
+def test_a_probe_is_as_sure_of_its_nearer_half_as_a_walk_for_so_many_rows(k: int) -> None:
+    question = replace(FULL, k=k, matching=90_000)
+    depth, candidates = probe_depth(question)
+    assert depth >= 4 * k
+    assert candidates >= max(depth, effort(replace(question, k=depth // 2)))
 
 
 def test_more_is_needed_of_a_graph_that_is_worse() -> None:
