@@ -36,6 +36,7 @@ def sample(args: argparse.Namespace) -> int:
     say(f"(made in {printable(str(folder))}: invented, and the same for every run with --seed {args.seed})")
     for file in made:
         if file.path.startswith("resumes."):
-            say(f"next: mcp-lakehouse ingest {printable(str(folder / file.path))} --text resume_text --key worker_id")
+            text = "role,city,state,certifications,resume_text"
+            say(f"next: mcp-lakehouse ingest {printable(str(folder / file.path))} --key worker_id --text {text}")
             break
     return 0
