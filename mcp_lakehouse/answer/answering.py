@@ -10,7 +10,7 @@ from mcp_lakehouse.answer.asking import Asker, Progress
 from mcp_lakehouse.answer.confidence import SURE_ENOUGH, confidence
 from mcp_lakehouse.answer.extracting import asks_for_rows, extractive
 from mcp_lakehouse.answer.limits import AnswerLimits
-from mcp_lakehouse.answer.reading import Reading, read
+from mcp_lakehouse.answer.reading import Reading, fact_terms, read
 from mcp_lakehouse.answer.statements import RunStatement, computed, is_computed
 from mcp_lakehouse.answer.words import Words
 from mcp_lakehouse.answer.writing import written
@@ -120,8 +120,8 @@ class Answering:
 
         wants_rows = asks_for_rows(question)
         # The best rows are those that hold most of what was asked, which shows only after reading them.
-        found = search(question, min(k * _ROWS_READ, self._limits.passages) if wants_rows else k, "hybrid")
-        as_rows = wants_rows and any(_is_row(hit) for hit in found.results)
+        found = search(question, min(k * _ROWS_READ, self._limits.passages) if wants_rows is not False else k, "hybrid")
+        as_rows = self._are_rows(question, found.results[:k]) if wants_rows is not False else False
         if not as_rows:
             found = replace(found, results=found.results[:k])
         reading = read(
@@ -135,6 +135,14 @@ class Answering:
             cancel=cancel,
         )
         return found, reading
+
+    def _are_rows(self, question: str, hits: Sequence[Hit]) -> bool:
+        """Whether the hits are rows, and, where the question leaves it open, rows whose columns it speaks of."""
+        rows = [hit for hit in hits if _is_row(hit)]
+        if asks_for_rows(question):
+            return bool(rows)
+        wanted = set(self._words.terms(question))
+        return any(wanted & fact_terms(hit, self._words) for hit in rows)
 
     def _check(self, question: str, k: int) -> None:
         if not any(c.isalnum() for c in question):

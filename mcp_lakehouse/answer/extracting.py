@@ -6,31 +6,61 @@ import re
 from collections.abc import Sequence
 
 from mcp_lakehouse.answer.limits import AnswerLimits
-from mcp_lakehouse.answer.reading import Reading, Sentence
+from mcp_lakehouse.answer.reading import Reading, Sentence, is_to_a_model
 from mcp_lakehouse.answer.words import Words, coverage
-from mcp_lakehouse.records import Answer, Citation, Evidence, Hit
+from mcp_lakehouse.records import Answer, Citation, Evidence, Hit, Json
 
 _COVERAGE_WEIGHT, _HIT_WEIGHT = 0.6, 0.3
 _FACTS_WEIGHT, _FOUND_WEIGHT = 0.5, 0.5
 # A sentence this close to one already chosen repeats it.
 _REPEATS = 0.85
 # A further sentence is worth its place if it scores nearly as well, or adds this share of the question.
-_NEARLY, _ADDS = 0.85, 0.15
-_LEAST_OF_BEST = 0.6
+_NEARLY, _ADDS = 0.95, 0.2
+_LEAST_OF_BEST = 0.8
+_LEAST_OF_BEST_ROW = 0.6
 # What a title says is what the passage is about, seldom the answer.
 _TITLE_PENALTY = 0.2
 _ASKS_FOR_ROWS = re.compile(
     r"^\W*(?:please |can you |could you |i need |i want |we need )*"
-    r"(?:find|list|show|suggest|recommend|get|give|search|look for|who|whom|which|any|match|rank|shortlist|staff"
-    r"|i need|we need)\b",
+    r"(?:find|list|show|suggest|recommend|get|give|search|look for|match|rank|shortlist|staff|i need|we need)\b",
     re.IGNORECASE,
 )
+_MAY_ASK_FOR_ROWS = re.compile(
+    r"^\W*(?:who|whom|whose|which|any|is there|are there|do we have)\b"
+    # A few words without a verb of asking: "welder, AWS D1.1, Texas".
+    r"|^(?!\W*(?:what|how|why|when|where|do|does|did|is|are|was|were|can|could|should|will|tell|explain|describe)\b)"
+    r"[^?.!]{1,100}$",
+    re.IGNORECASE,
+)
+_ASKS_NUMBER = re.compile(
+    r"\bhow (?:many|much|long|far|often|old|high|large|big|fast)\b|^when\b"
+    r"|\b(?:what|which) (?:share|percentage|per ?cent|proportion|number|amount|dose|rate|year|date|price|salary|size"
+    r"|age|diameter|length|width|height|weight|speed|temperature)\b",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|sixty|seventy"
+    r"|eighty|ninety|hundred|thousand|million|billion|half|third|quarter|twice|dozen)\b",
+    re.IGNORECASE,
+)
+_NUMBER_BONUS = 0.2
+_TOLD_CHARS = 120
 _ENDS = '.!?。！？…"”)'
 _MARK = re.compile(r"\[(\d+(?:\s*[,–-]\s*\d+)*)\]")
 
 
-def score(sentence: Sentence, hit: Hit) -> float:
-    """How well the sentence answers: meaning, words, and how its passage was found."""
+def _scores(reading: Reading) -> dict[Sentence, float]:
+    """How well each sentence answers."""
+    asks_number = _ASKS_NUMBER.search(reading.question) is not None
+    return {
+        each: _score(each, reading.hits[each.hit])
+        + (_NUMBER_BONUS if asks_number and _NUMBER.search(each.text) else 0.0)
+        for each in reading.sentences
+    }
+
+
+def _score(sentence: Sentence, hit: Hit) -> float:
+    """By meaning, words, and how its passage was found."""
     penalty = _TITLE_PENALTY if _is_title(sentence, hit) else 0.0
     return sentence.cosine + _COVERAGE_WEIGHT * sentence.coverage + _HIT_WEIGHT * hit.score - penalty
 
@@ -44,7 +74,8 @@ def _is_title(sentence: Sentence, hit: Hit) -> bool:
 
 def choose(reading: Reading, most: int) -> list[Sentence]:
     """At most `most` sentences, best first: close to the question, not repeating each other."""
-    ranked = sorted(reading.sentences, key=lambda s: score(s, reading.hits[s.hit]), reverse=True)
+    scores = _scores(reading)
+    ranked = sorted(reading.sentences, key=scores.__getitem__, reverse=True)
     chosen: list[Sentence] = []
     for sentence in ranked:
         if len(chosen) == most:
@@ -52,7 +83,7 @@ def choose(reading: Reading, most: int) -> list[Sentence]:
         if not chosen:
             chosen.append(sentence)
             continue
-        worth, best = (score(s, reading.hits[s.hit]) for s in (sentence, chosen[0]))
+        worth, best = scores[sentence], scores[chosen[0]]
         if worth < _LEAST_OF_BEST * best:
             break
         held = frozenset().union(*(each.terms for each in chosen))
@@ -73,9 +104,11 @@ def extractive(reading: Reading, words: Words, limits: AnswerLimits, *, note: st
     return Answer(text, citations, evidence([s.hit for s in chosen], reading.hits), None, True, False, note=note)
 
 
-def asks_for_rows(question: str) -> bool:
-    """Whether the question wants things listed and not something told."""
-    return _ASKS_FOR_ROWS.search(question) is not None
+def asks_for_rows(question: str) -> bool | None:
+    """Whether the question wants things listed and not something told; `None` where that depends on the data."""
+    if _ASKS_FOR_ROWS.search(question):
+        return True
+    return None if _MAY_ASK_FOR_ROWS.search(question) else False
 
 
 def _listed(reading: Reading, words: Words, limits: AnswerLimits, note: str | None) -> Answer:
@@ -93,11 +126,18 @@ def _listed(reading: Reading, words: Words, limits: AnswerLimits, note: str | No
         told = [
             f"{name}: {plain(str(value))}"
             for name, value in hit.columns.items()
-            if value is not None and str(value) != hit.title and reading.weight.keys() & set(words.terms(str(value)))
+            if _is_telling(value, hit) and reading.weight.keys() & set(words.terms(str(value)))
         ]
-        head = f"{plain(hit.title)} ({'; '.join(told)})" if told else plain(hit.title)
+        title = "" if is_to_a_model(hit.title) else plain(hit.title)
+        head = f"{title} ({'; '.join(told)})" if told else title
         lines.append(f"{len(lines) + 1}. {head}: {' '.join(marks)}")
     return Answer("\n".join(lines), citations, evidence(used, reading.hits), None, True, False, note=note)
+
+
+def _is_telling(value: Json, hit: Hit) -> bool:
+    """Whether a column's value can stand beside its row's title."""
+    text = str(value)
+    return value is not None and text != hit.title and len(text) <= _TOLD_CHARS and not is_to_a_model(text)
 
 
 def _rows(reading: Reading) -> list[list[int]]:
@@ -114,13 +154,13 @@ def _rows(reading: Reading) -> list[list[int]]:
         return coverage(held, reading.weight) + _FACTS_WEIGHT * facts + _FOUND_WEIGHT * found
 
     ranked = sorted(rows.values(), key=worth, reverse=True)
-    return [row for row in ranked if worth(row) >= _LEAST_OF_BEST * worth(ranked[0])]
+    return [row for row in ranked if worth(row) >= _LEAST_OF_BEST_ROW * worth(ranked[0])]
 
 
 def _supporting(reading: Reading, numbers: Sequence[int]) -> list[Sentence]:
     """The sentence of these hits that supports best, and one more where that adds to what it holds of the question."""
-    mine = [sentence for sentence in reading.sentences if sentence.hit in numbers]
-    mine.sort(key=lambda s: score(s, reading.hits[s.hit]), reverse=True)
+    scores = _scores(reading)
+    mine = sorted((s for s in reading.sentences if s.hit in numbers), key=scores.__getitem__, reverse=True)
     first = mine[0]
     held = coverage(first.terms, reading.weight)
     gains = [(coverage(first.terms | s.terms, reading.weight) - held, -n, s) for n, s in enumerate(mine[1:])]

@@ -60,10 +60,9 @@ class Sentence:
 class Reading:
     """The question, what was found for it, and the sentences that may answer it.
 
-    `weight` holds the question's terms with what each tells, `facts` the terms of each hit's title and columns,
-    `passages` those and the terms of its text,
-    `named` those that are names or numbers, `unknown` those that nothing in the data holds, `as_rows` whether
-    the best rows are to be listed.
+    `weight` holds the question's terms with what each tells, `facts` the terms of each hit's columns, `passages`
+    those and the terms of its title and text. `named` are the question's terms that are names or numbers, `unknown`
+    those that nothing in the data holds. `as_rows`: the best rows are to be listed.
     """
 
     question: str
@@ -112,8 +111,8 @@ def read(
     doubts_count = as_rows and not _TAKES_BACK.search(question)
     facts, passages, candidates = [], [], []
     for number, hit in enumerate(hits):
-        facts.append(frozenset(words.terms("\n".join((hit.title, *_columns(hit))))))
-        held = set(facts[-1])
+        facts.append(fact_terms(hit, words))
+        held = set(facts[-1]).union(words.terms(hit.title))
         for start, end in sentences(hit.text, limits.sentence_chars):
             text = hit.text[start:end]
             # What addresses a model is no fact: it is not quoted, and it does not count as known either.
@@ -153,5 +152,6 @@ def is_to_a_model(text: str) -> bool:
     return _TO_A_MODEL.search(text) is not None
 
 
-def _columns(hit: Hit) -> list[str]:
-    return [str(value) for value in hit.columns.values() if value is not None]
+def fact_terms(hit: Hit, words: Words) -> frozenset[str]:
+    """The terms of a hit's columns."""
+    return frozenset(words.terms("\n".join(str(value) for value in hit.columns.values() if value is not None)))

@@ -43,6 +43,9 @@ def _ends(text: str, start: int, match: re.Match[str], wrapped: bool) -> bool:
     if match[0] == "\n":
         if not after.strip() or after.lstrip(" \t").startswith("\n") or _BULLET.match(after):
             return True
+        before = text[start : match.start()].rstrip()
+        if before.endswith((".", "!", "?")) and not _ABBREVIATION.search(before[-13:-1]):
+            return True
         return not (wrapped or after.lstrip()[:1].islower())
     following = after.lstrip()[:1]
     if match[0].startswith("."):
