@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from mcp_lakehouse.gateway.chat import BODY
 from mcp_lakehouse.gateway.problems import MEDIA_TYPE
 
 Schema = dict[str, Any]
@@ -51,8 +52,15 @@ _UPLOAD: Schema = {
 }
 
 
-# The tools that have an endpoint, by the same name.
-ENDPOINTS = ("sql", "ingest")
+# Each endpoint that has a tool behind it, and those that pass on to the chat model.
+ENDPOINTS = {"/sql": "sql", "/ingest": "ingest", "/search": "search", "/vectors/hybrid": "search", "/rag": "ask"}
+CHAT_PATHS = ("/v1/chat/completions", "/v1/chat")
+_COMPLETION: Schema = {"type": "object", "properties": {"choices": {"type": "array"}}, "required": ["choices"]}
+
+
+def paths_of(tool: str) -> list[str]:
+    """The endpoints that a tool is behind."""
+    return [path for path, name in ENDPOINTS.items() if name == tool]
 
 
 class ToolSchema(Protocol):
@@ -84,7 +92,7 @@ def document(tools: Mapping[str, ToolSchema], *, version: str, token: bool) -> S
         }
     }
     schemas: Schema = {"Problem": _PROBLEM}
-    for name in ENDPOINTS:
+    for path, name in ENDPOINTS.items():
         if name not in tools:
             continue
         tool = tools[name]
@@ -93,20 +101,14 @@ def document(tools: Mapping[str, ToolSchema], *, version: str, token: bool) -> S
             bodies["multipart/form-data"] = {"schema": _UPLOAD}
         result = f"{name.capitalize()}Result"
         schemas[result] = tool.output_schema or {}
-        paths[f"/{name}"] = {
-            "post": {
-                "summary": tool.description or name,
-                "operationId": name,
-                "requestBody": {"required": True, "content": bodies},
-                "responses": {
-                    "200": _json({"$ref": f"#/components/schemas/{result}"}, "done"),
-                    "default": {
-                        "description": "what went wrong, and what to do next",
-                        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-                    },
-                },
-            }
-        }
+        done = _json({"$ref": f"#/components/schemas/{result}"}, "done")
+        paths[path] = _post(path, tool.description or name, bodies, done)
+    for path in CHAT_PATHS:
+        done = _json(_COMPLETION, "the model's answer; with stream an event stream of chunks")
+        done["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+        paths[path] = _post(
+            path, "Pass a chat on to the model that is set", {"application/json": {"schema": BODY}}, done
+        )
     components: Schema = {"schemas": schemas}
     secured: Schema = {}
     if token:
@@ -118,6 +120,21 @@ def document(tools: Mapping[str, ToolSchema], *, version: str, token: bool) -> S
         **secured,
         "paths": paths,
         "components": components,
+    }
+
+
+def _post(path: str, summary: str, bodies: Schema, done: Schema) -> Schema:
+    failed = {
+        "description": "what went wrong, and what to do next",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    return {
+        "post": {
+            "summary": summary,
+            "operationId": path.strip("/").replace("/", "_"),
+            "requestBody": {"required": True, "content": bodies},
+            "responses": {"200": done, "default": failed},
+        }
     }
 
 

@@ -20,6 +20,7 @@ from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.errors import InvalidInput, LakehouseError, LimitExceeded, NotAllowed
 from mcp_lakehouse.gateway import openapi
 from mcp_lakehouse.gateway.bodies import BadBody, Upload, media_type, read_json, read_upload
+from mcp_lakehouse.gateway.chat import BODY, Bridge
 from mcp_lakehouse.gateway.limits import HttpLimits
 from mcp_lakehouse.gateway.openapi import Schema, ToolSchema
 from mcp_lakehouse.gateway.problems import problem
@@ -56,6 +57,7 @@ class Rest:
         self._incoming = incoming
         self._limits = limits
         self._calls = Calls(limits.threads)
+        self._bridge = Bridge(lake.settings, self._calls)
         self._counted = 0, float("-inf")
 
     def routes(self) -> list[Route]:
@@ -64,6 +66,9 @@ class Rest:
             Route("/health", self._health, methods=["GET"]),
             Route("/sql", _answering(self._sql), methods=["POST"]),
             Route("/ingest", _answering(self._ingest), methods=["POST"]),
+            *(Route(path, _answering(self._search), methods=["POST"]) for path in openapi.paths_of("search")),
+            *(Route(path, _answering(self._ask), methods=["POST"]) for path in openapi.paths_of("ask")),
+            *(Route(path, _answering(self._chat), methods=["POST"]) for path in openapi.CHAT_PATHS),
             Route("/openapi.json", self._openapi, methods=["GET"]),
         ]
 
@@ -101,6 +106,41 @@ class Rest:
             return to_json(result)
 
         return JSONResponse(await self._calls.run(request, work))
+
+    async def _search(self, request: Request) -> Response:
+        body = await self._arguments(request, "search")
+
+        def work(token: CancelToken) -> Json:
+            result = self._lake.search(
+                cast(str, body["query"]),
+                cast("list[str] | None", body.get("datasets")),
+                cast("str | None", body.get("where")),
+                cast(int, body.get("k", 10)),
+                cast(str, body.get("mode", "hybrid")),
+                cast("list[str] | None", body.get("columns")),
+                cancel=token,
+            )
+            return to_json(result)
+
+        return JSONResponse(await self._calls.run(request, work))
+
+    async def _ask(self, request: Request) -> Response:
+        body = await self._arguments(request, "ask")
+
+        def work(token: CancelToken) -> Json:
+            answer = self._lake.ask(
+                cast(str, body["question"]),
+                cast("list[str] | None", body.get("datasets")),
+                cast("str | None", body.get("where")),
+                cast(int, body.get("k", 8)),
+                cancel=token,
+            )
+            return to_json(answer)
+
+        return JSONResponse(await self._calls.run(request, work))
+
+    async def _chat(self, request: Request) -> Response:
+        return await self._bridge.answer(request, _fitting(await read_json(request, self._limits), BODY))
 
     async def _ingest(self, request: Request) -> Response:
         if self._lake.read_only:
@@ -141,11 +181,7 @@ class Rest:
 
     async def _arguments(self, request: Request, tool: str) -> dict[str, Json]:
         """The body's JSON, which fits the schema of the tool behind this endpoint."""
-        body = await read_json(request, self._limits)
-        fault = _fault(body, (await self._tools())[tool].input_schema)
-        if fault is not None:
-            raise InvalidInput(fault, hint="GET /openapi.json describes the body")
-        return body
+        return _fitting(await read_json(request, self._limits), (await self._tools())[tool].input_schema)
 
 
 def _answering(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
@@ -183,6 +219,13 @@ def _upload_arguments(upload: Upload) -> dict[str, Json]:
         if values and values[-1]:
             arguments[name] = values[-1]
     return arguments
+
+
+def _fitting(body: dict[str, Json], schema: Schema) -> dict[str, Json]:
+    fault = _fault(body, schema)
+    if fault is not None:
+        raise InvalidInput(fault, hint="GET /openapi.json describes the body")
+    return body
 
 
 def _fault(body: Mapping[str, Json], schema: Schema) -> str | None:

@@ -17,6 +17,7 @@ from mcp_lakehouse.gateway.access import Access
 from mcp_lakehouse.gateway.app import build_app
 from mcp_lakehouse.gateway.http import HttpServer, listening
 from mcp_lakehouse.gateway.limits import HttpLimits
+from mcp_lakehouse.settings import read_settings
 
 TOKEN = "an-example-token-of-good-length"
 STOP_SECONDS = 15
@@ -57,13 +58,16 @@ def serving(
     origins: Sequence[str] = (),
     limits: HttpLimits | None = None,
     read_only: bool = False,
+    **settings: str,
 ) -> Iterator[Served]:
     """The lake in `folder`, served until the context ends."""
     files = folder / "files"
     files.mkdir(exist_ok=True)
+    flags: dict[str, str | None] = {"lake": str(folder / "lake"), "allow": str(files), "embedder": "wordllama"}
+    flags |= {"read_only": str(read_only).lower(), **settings}
     budget = limits or HttpLimits(shutdown_seconds=1)
     with (
-        Lakehouse.open(folder / "lake", allow=[files], read_only=read_only) as lake,
+        Lakehouse.open(settings=read_settings(flags)) as lake,
         listening("127.0.0.1", 0, token=token) as listener,
     ):
         port = int(listener.getsockname()[1])
