@@ -10,7 +10,7 @@ from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.llm.anthropic_shapes import chunk, completion, messages_of, options_of
 from mcp_lakehouse.llm.chat import ANTHROPIC, ANTHROPIC_URL, KEY, Message, Reply
 from mcp_lakehouse.llm.dialogue import END, Written, broke_off, check_request, count, event, traced
-from mcp_lakehouse.llm.endpoint import CallLimits, Endpoint, parse, with_headers, wrong_shape
+from mcp_lakehouse.llm.endpoint import CallLimits, Endpoint, parse, with_key, wrong_shape
 from mcp_lakehouse.llm.keys import first_key
 from mcp_lakehouse.llm.posting import Json, Poster
 from mcp_lakehouse.llm.sse import events
@@ -36,9 +36,9 @@ class AnthropicChat:
     ) -> AnthropicChat:
         """Raises `InvalidInput` for a spec that is none."""
         key = first_key(environment, (KEY, "ANTHROPIC_API_KEY"))
-        headers = {"x-api-key": key} if key else {}
         endpoint = parse(spec, "anthropic", limits=limits, base_url=ANTHROPIC_URL)
-        return cls(Poster(with_headers(endpoint, headers)), trace_content=trace_content)
+        others = {"anthropic-version": _VERSION}
+        return cls(Poster(with_key(endpoint, key, header="x-api-key", others=others)), trace_content=trace_content)
 
     def complete(
         self,

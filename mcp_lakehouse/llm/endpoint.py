@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from mcp_lakehouse.errors import InvalidInput, ModelFailed
 from mcp_lakehouse.limits import MIB
 
 _SPEC = re.compile(r"(?P<model>[^\s@](?:.*[^\s])?)@(?P<url>https?://\S+)")
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Endpoint:
     model: str
     base_url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    key: str | None = field(default=None, repr=False)
     limits: CallLimits = field(default=CallLimits(), repr=False)
 
     @property
@@ -48,7 +52,7 @@ def parse(spec: str, kind: str, *, limits: CallLimits, base_url: str | None = No
     Raises `InvalidInput` for anything else, and for an address with a user, a query or a fragment in it.
     """
     rest = spec.removeprefix(f"{kind}:").strip()
-    if base_url and rest and "://" not in rest:
+    if base_url and rest and "@" not in rest:
         rest = f"{rest}@{base_url}"
     found = _SPEC.fullmatch(rest)
     hint = f"write {kind}:MODEL@BASE_URL, as in {kind}:some-model@http://127.0.0.1:8000/v1"
@@ -68,15 +72,21 @@ def parse(spec: str, kind: str, *, limits: CallLimits, base_url: str | None = No
     return Endpoint(found["model"], found["url"].rstrip("/"), limits=limits)
 
 
-def with_headers(endpoint: Endpoint, headers: Mapping[str, str]) -> Endpoint:
-    """The endpoint with these headers on every call. Raises `InvalidInput` for a key no header can carry."""
-    for value in headers.values():
-        if not (value.isascii() and value.isprintable()):
-            raise InvalidInput(
-                f"the key for {endpoint.host} holds characters that no key has",
-                hint="set it again in the environment: one line, no spaces around it",
-            )
-    return replace(endpoint, headers=headers)
+def with_key(
+    endpoint: Endpoint, key: str | None, *, header: str, prefix: str = "", others: Mapping[str, str] = NO_HEADERS
+) -> Endpoint:
+    """The endpoint with `key` (where there is one) in that header of every call, and `others` beside it.
+
+    Raises `InvalidInput` for a key that no header can carry.
+    """
+    if key is None:
+        return replace(endpoint, headers=others)
+    if not (key.isascii() and key.isprintable()):
+        raise InvalidInput(
+            f"the key for {endpoint.host} holds characters that no key has",
+            hint="set it again in the environment: one line of letters, digits and signs",
+        )
+    return replace(endpoint, headers={header: f"{prefix}{key}", **others}, key=key)
 
 
 def wrong_shape(endpoint: Endpoint, what: str) -> ModelFailed:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.llm.chat import KEY, OPENAI, Message, Reply
 from mcp_lakehouse.llm.dialogue import END, Written, broke_off, check_request, count, event, traced
-from mcp_lakehouse.llm.endpoint import CallLimits, Endpoint, parse, with_headers, wrong_shape
+from mcp_lakehouse.llm.endpoint import CallLimits, Endpoint, parse, with_key, wrong_shape
 from mcp_lakehouse.llm.keys import first_key
 from mcp_lakehouse.llm.posting import Json, Poster
 from mcp_lakehouse.llm.sse import events
@@ -33,8 +33,7 @@ class OpenAiChat:
     ) -> OpenAiChat:
         """Raises `InvalidInput` for a spec that is none."""
         key = first_key(environment, (KEY, "OPENAI_API_KEY"))
-        headers = {"authorization": f"Bearer {key}"} if key else {}
-        endpoint = with_headers(parse(spec, "openai", limits=limits), headers)
+        endpoint = with_key(parse(spec, "openai", limits=limits), key, header="authorization", prefix="Bearer ")
         return cls(Poster(endpoint), trace_content=trace_content)
 
     def complete(
@@ -50,7 +49,7 @@ class OpenAiChat:
         body = {
             "model": self._endpoint.model,
             "messages": [{"role": message.role, "content": message.text} for message in messages],
-            _budget(self._endpoint): max_tokens,
+            budget_name(self._endpoint): max_tokens,
             **({"stream": True, "stream_options": {"include_usage": True}} if on_text else {}),
         }
         content = messages if self._trace_content else None
@@ -145,7 +144,7 @@ class OpenAiChat:
         return said
 
 
-def _budget(endpoint: Endpoint) -> str:
+def budget_name(endpoint: Endpoint) -> str:
     """The name of the budget: OpenAI's own newer models refuse the one that everybody else knows."""
     return "max_completion_tokens" if endpoint.host == "api.openai.com" else "max_tokens"
 

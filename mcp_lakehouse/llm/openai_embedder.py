@@ -12,7 +12,7 @@ from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.errors import ModelFailed
 from mcp_lakehouse.llm.embedder import OPENAI
-from mcp_lakehouse.llm.endpoint import CallLimits, parse, with_headers, wrong_shape
+from mcp_lakehouse.llm.endpoint import CallLimits, parse, with_key, wrong_shape
 from mcp_lakehouse.llm.keys import first_key
 from mcp_lakehouse.llm.posting import Json, Poster
 from mcp_lakehouse.llm.vectors import unit_rows
@@ -47,8 +47,9 @@ class OpenAiEmbedder:
     def open(cls, spec: str, environment: Mapping[str, str], limits: CallLimits = _LIMITS) -> OpenAiEmbedder:
         """Nothing is sent yet. Raises `InvalidInput` for a spec that is none."""
         key = first_key(environment, KEYS)
-        headers = {"authorization": f"Bearer {key}"} if key else {}
-        return cls(Poster(with_headers(parse(spec, "openai", limits=limits), headers)))
+        return cls(
+            Poster(with_key(parse(spec, "openai", limits=limits), key, header="authorization", prefix="Bearer "))
+        )
 
     @property
     def dimensions(self) -> int:

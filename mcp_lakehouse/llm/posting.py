@@ -202,7 +202,7 @@ def _refusal(response: httpx.Response, endpoint: Endpoint) -> LakehouseError:
     reason = _reason(response, endpoint)
     if status in _REFUSED:
         return NotAllowed(
-            f"{host} refuses the key (HTTP {status}){reason}" if endpoint.headers else f"{host} wants a key{reason}",
+            f"{host} refuses the key (HTTP {status}){reason}" if endpoint.key else f"{host} wants a key{reason}",
             hint="set the key in the environment; mcp-lakehouse doctor names the variable",
         )
     if status == 404:
@@ -235,10 +235,8 @@ def _reason(response: httpx.Response, endpoint: Endpoint) -> str:
         text = said if isinstance(said, str) else str(said["message"])
     except (httpx.HTTPError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return ""
-    for value in endpoint.headers.values():
-        secret = value.removeprefix("Bearer ")
-        if secret and secret in text:
-            return ""
+    if endpoint.key and endpoint.key in text:
+        return ""
     text = _PRINTABLE.sub(" ", text).strip()
     return f": {text[:_REASON_CHARS]}" if text else ""
 

@@ -34,13 +34,25 @@ def events(chunks: Iterable[bytes]) -> Iterator[str]:
 def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
     """Whole lines, ended by LF, CRLF or CR."""
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
-    rest = ""
+    held: list[str] = []
+    size = 0
     for chunk in chunks:
-        rest += decoder.decode(chunk)
-        # The LF of a CRLF may still be on its way.
-        held = "\r" if rest.endswith("\r") else ""
-        lines = rest.removesuffix("\r").replace("\r\n", "\n").replace("\r", "\n").split("\n") if rest else [""]
-        rest = lines.pop() + held
-        yield from lines
-        if len(rest) > EVENT_CHARS:
+        text = decoder.decode(chunk)
+        held.append(text)
+        size += len(text)
+        if "\n" in text or "\r" in text or held[-2:-1] == ["\r"]:
+            *lines, rest = _split("".join(held))
+            yield from lines
+            # The LF of a CRLF may still be on its way: the CR waits for it by itself.
+            held = [rest.removesuffix("\r"), "\r"] if rest.endswith("\r") else [rest]
+            size = len(rest)
+        if size > EVENT_CHARS:
             raise ValueError("a line without end")
+
+
+def _split(text: str) -> list[str]:
+    """Lines, and what is left: a CR at the very end ends no line yet."""
+    whole, ending = (text[:-1], "\r") if text.endswith("\r") else (text, "")
+    lines = whole.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines[-1] += ending
+    return lines
