@@ -13,7 +13,7 @@ from pathlib import Path
 
 import anyio
 
-from benchmarks import answers, cancel, commits, ingest, large, sql, start, story, surface, vectors
+from benchmarks import answers, cancel, commits, ingest, large, quality, sql, start, story, surface, vectors
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 ALL = {
@@ -24,6 +24,7 @@ ALL = {
     "cancel": cancel.run,
     "commits": commits.run,
     "surface": surface.run,
+    "quality": quality.run,
     "vectors": vectors.run,
     "story": story.run,
     "answers": answers.run,
