@@ -72,7 +72,9 @@ class Keywords:
     def __init__(self, folder: Path) -> None:
         """Opens `folder` or makes it. Raises `StorageFailed` where it cannot be used."""
         self._folder = folder
-        self._lock = threading.RLock()
+        # Held while parts are added, which may take long; searching never waits for it.
+        self._changing = threading.RLock()
+        self._opening = threading.Lock()
         self._analyser = Analyser()
         self._schema = _schema()
         with self._failing("open"):
@@ -105,7 +107,7 @@ class Keywords:
         """
         import tantivy
 
-        with self._lock, self._failing("write"):
+        with self._changing, self._failing("write"):
             writing = self._begun()
             self._taken_out(writing, part)
             ordinal = next(writing.fresh)
@@ -124,7 +126,7 @@ class Keywords:
 
     def remove(self, part: str) -> None:
         """Take a part out, if it is there. Counts from `commit` on. Raises as `add`."""
-        with self._lock, self._failing("write"):
+        with self._changing, self._failing("write"):
             if self._writing is None and part not in self.parts():
                 return
             self._taken_out(self._begun(), part)
@@ -134,14 +136,16 @@ class Keywords:
 
         Raises `StorageFailed`; the last commit counts then.
         """
-        with self._lock, self._failing("commit"):
+        with self._changing, self._failing("commit"):
             if self._writing is None:
                 return
             self._writing.writer.commit()
             # Merging goes on in the background, and must not once the state is published.
             self._writing.writer.wait_merging_threads()
             self._writing = None
-            self._reader = self._open(self._states.publish())
+            reader = self._open(self._states.publish())
+            with self._opening:
+                self._reader = reader
 
     def search(self, query: str, limit: int, allowed: Allowed | None = None) -> list[tuple[str, int, float]]:
         """The best `limit` passages with any of the query's words: (part, number in the part, BM25), best first.
@@ -157,7 +161,7 @@ class Keywords:
 
     def close(self) -> None:
         """Drop what was not committed; a second call does nothing. Searching goes on to work."""
-        with self._lock:
+        with self._changing:
             self._writing = None
             self._states.abandon()
 
@@ -199,7 +203,7 @@ class Keywords:
 
     def _current(self) -> _Reader | None:
         """The state that counts now: another process may have published since the last look."""
-        with self._lock, self._failing("open"):
+        with self._opening, self._failing("open"):
             latest = self._states.latest()
             if latest != (self._reader and self._reader.state):
                 self._reader = self._opened()

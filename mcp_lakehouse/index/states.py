@@ -41,7 +41,7 @@ class State:
 class States:
     """The states below `folder`. `kind` says what wrote them; a state of another kind counts as damaged.
 
-    Not safe for threads: the owner serialises calls.
+    Any thread may read (`latest`, `is_whole`, `remove`); writing is for one at a time.
     """
 
     def __init__(self, folder: Path, kind: Mapping[str, str]) -> None:

@@ -257,6 +257,22 @@ def test_searching_goes_on_in_other_threads_while_parts_change(keywords: Keyword
     assert wrong == []
 
 
+def test_searching_does_not_wait_for_a_part_that_is_being_added(keywords: Keywords) -> None:
+    keywords.add("a", ["red"])
+    keywords.commit()
+    seen: list[list[tuple[str, int]]] = []
+
+    class Slow(list[str]):
+        def __iter__(self) -> Iterator[str]:
+            searching = threading.Thread(target=lambda: seen.append(found(keywords, "red")), daemon=True)
+            searching.start()
+            searching.join(timeout=30)
+            return super().__iter__()
+
+    keywords.add("b", Slow(["blue"]))
+    assert seen == [[("a", 0)]]
+
+
 # --- Other processes, and the end of one ---
 
 
