@@ -123,6 +123,8 @@ class Engine:
         self._confined = confined
         self._parser = _parser(connection)
         self._checked: dict[str, Checked] = {}
+        # The text of a checked statement as the engine parsed it: parsing it again takes as long as a small one runs.
+        self._parsed: dict[str, str | duckdb.Statement] = {}
         # What each view holds now: (schema, view name) -> the parent's token for that content.
         self._held: dict[tuple[str, str], str] = {}
         self._results: dict[str, pa.Table] = {}
@@ -156,6 +158,7 @@ class Engine:
         if statement not in self._checked:
             if len(self._checked) >= _KEPT_CHECKS:
                 self._checked.clear()
+                self._parsed.clear()
             self._checked[statement] = check(statement, self._parser, max_chars=max_chars)
         return self._checked[statement]
 
@@ -298,7 +301,7 @@ class Engine:
     def _stream(self, checked: Checked, request: Message, began: float) -> Message:
         from mcp_lakehouse.sql.page import Page, Store
 
-        relation = self._connection.sql(checked.text, params=_parameters(request.get("params")))
+        relation = self._connection.sql(self._statement(checked.text), params=_parameters(request.get("params")))
         names, types = list(relation.columns), list(relation.types)
         if len(names) > request["max_columns"]:
             raise LimitExceeded(
@@ -324,6 +327,13 @@ class Engine:
             "stored": kept,
             "elapsed_ms": round((time.perf_counter() - began) * 1000, 2),
         }
+
+    def _statement(self, text: str) -> str | duckdb.Statement:
+        if text not in self._parsed:
+            statements = self._connection.extract_statements(text)
+            # A PIVOT that finds its columns itself is several, which belong together.
+            self._parsed[text] = statements[0] if len(statements) == 1 else text
+        return self._parsed[text]
 
     def _page(self, request: Message) -> Message:
         from mcp_lakehouse.sql.page import Page, read_range

@@ -120,7 +120,7 @@ class Store:
         buffer = pa.BufferOutputStream()
         with pa.ipc.new_file(buffer, self._named(schema)) as writer:
             for batch in self._waiting:
-                writer.write_batch(batch.rename_columns(self._names))
+                writer.write_batch(self._renamed(batch))
         return {"data": base64.b64encode(buffer.getvalue()).decode()}
 
     def discard(self) -> None:
@@ -137,12 +137,17 @@ class Store:
             options = pa.ipc.IpcWriteOptions(compression="lz4", unify_dictionaries=True)
             self._writer = pa.ipc.new_file(self._sink, self._named(schema), options=options)
         for batch in self._waiting:
-            self._writer.write_batch(batch.rename_columns(self._names))
+            self._writer.write_batch(self._renamed(batch))
         self._waiting.clear()
+
+    def _renamed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        return batch if batch.schema.names == self._names else batch.rename_columns(self._names)
 
     def _named(self, schema: pa.Schema) -> pa.Schema:
         import pyarrow as pa
 
+        if schema.names == self._names:
+            return schema
         return pa.schema([field.with_name(name) for field, name in zip(schema, self._names, strict=True)])
 
 
