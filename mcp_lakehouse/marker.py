@@ -28,11 +28,17 @@ def cache_folder(bucket: Bucket, settings: Settings) -> Path:
     elif local is not None and os.access(local if local.exists() else local.parent, os.W_OK):
         folder = local
     else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
-        if not base.is_absolute():
+        own = user_cache()
+        if own is None:
             raise StorageFailed("there is no home folder to keep local state in", hint=CACHE_HINT)
-        folder = base / "mcp-lakehouse" / hashlib.sha256(bucket.url.encode()).hexdigest()[:16]
+        folder = own / hashlib.sha256(bucket.url.encode()).hexdigest()[:16]
     return folder
+
+
+def user_cache() -> Path | None:
+    """Where this user keeps what is the same for every lake, such as converted models; `None` without a home."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
+    return base / "mcp-lakehouse" if base.is_absolute() else None
 
 
 def check_marker(bucket: Bucket, *, read_only: bool) -> None:

@@ -12,6 +12,14 @@ from s3_server import s3_server
 _LONGEST = ("packaging/test_wheel.py", "safety/test_rates.py", "cli/test_data.py", "conformance/test_suite.py")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def small_embedder() -> Iterator[None]:
+    """Tests embed with the model that needs no conversion; those of the other one ask for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAKEHOUSE_EMBEDDER", "wordllama")
+        yield
+
+
 @pytest.fixture(scope="session")
 def s3_environment() -> Iterator[Mapping[str, str]]:
     """The variables that reach an S3 server with one bucket."""

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 from mcp_lakehouse.catalog.catalog import folder_of
-from mcp_lakehouse.errors import Conflict, NotFound, StorageFailed
+from mcp_lakehouse.errors import Conflict, NotFound
 from mcp_lakehouse.index.names import leaf
 from mcp_lakehouse.index.recipe import Recipe
 from mcp_lakehouse.store import Bucket
@@ -81,16 +81,15 @@ class Generations:
     def all(self, dataset: str) -> list[Generation]:
         """A dataset's generations, in order; those that cannot be read are left out."""
         keys = [_key(dataset, number) for number in self.numbers(dataset)]
-        found = (_parsed(data, key) for key, data in zip(keys, self._bucket.read_many(keys), strict=True) if data)
-        return [each for each in found if isinstance(each, Generation)]
+        found = (_parsed(data) for data in self._bucket.read_many(keys) if data)
+        return [each for each in found if each is not None]
 
-    def get(self, dataset: str, number: int) -> Generation:
-        """One generation. Raises `NotFound`, and `StorageFailed` for a manifest that cannot be read."""
-        key = _key(dataset, number)
-        found = _parsed(self._bucket.read(key), key)
-        if isinstance(found, StorageFailed):
-            raise found
-        return found
+    def get(self, dataset: str, number: int) -> Generation | None:
+        """One generation; `None` where its manifest is gone or damaged, for then everything is compared anew."""
+        try:
+            return _parsed(self._bucket.read(_key(dataset, number)))
+        except NotFound:
+            return None
 
     def current(self, dataset: str) -> int | None:
         """The number of the generation that serves, `None` where none was published."""
@@ -98,10 +97,10 @@ class Generations:
             return int(json.loads(self._bucket.read(_pointer(dataset)))["generation"])
         except NotFound:
             return None
-        except (ValueError, KeyError, TypeError) as error:
-            raise StorageFailed(
-                f"{_pointer(dataset)} is damaged", hint="build_index makes it anew, or delete it"
-            ) from error
+        except (ValueError, KeyError, TypeError):
+            # A damaged pointer loses nothing: what was published last is on record.
+            published = self.publications(dataset)
+            return published[-1].generation if published else None
 
     def add(self, generation: Generation) -> Generation:
         """Keep a manifest under the next free number, and return it with that number."""
@@ -164,7 +163,7 @@ def _pointer(dataset: str) -> str:
     return f"index/{folder_of(dataset)}/current.json"
 
 
-def _parsed(data: bytes, key: str) -> Generation | StorageFailed:
+def _parsed(data: bytes) -> Generation | None:
     try:
         value = json.loads(data)
         if value.pop("format") != FORMAT:
@@ -173,4 +172,4 @@ def _parsed(data: bytes, key: str) -> Generation | StorageFailed:
         value["files"] = tuple(value["files"])
         return Generation(**value)
     except (ValueError, KeyError, TypeError, AttributeError):
-        return StorageFailed(f"{key} cannot be read", hint="build_index makes a new generation; or roll back")
+        return None

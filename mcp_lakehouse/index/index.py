@@ -70,6 +70,8 @@ class DatasetIndex:
         self._open_embedder = open_embedder
         self._rows = RowFiles(self._folder / "rows", export)
         self._lock = threading.RLock()
+        # Held for a moment only, whatever the other one waits for.
+        self._pointer_lock = threading.RLock()
         self._view: View | None = None
         self._view_key: tuple[object, ...] = ()
         self._passages: dict[tuple[str, str], Passages] = {}
@@ -82,7 +84,7 @@ class DatasetIndex:
 
     def generation(self) -> Generation | None:
         """The generation that serves, `None` where none was built."""
-        with self._lock:
+        with self._pointer_lock:
             looked, number = self._pointed
             if self._bucket.local_path("") is not None or time.monotonic() - looked > _POINTER_SECONDS:
                 number = self._generations.current(self._name)
@@ -183,10 +185,8 @@ class DatasetIndex:
     def build(self, dataset: Dataset, build: Build, *, progress: Progress, cancel: CancelToken) -> Generation:
         """Build a generation over a dataset's version, measure it, and publish it if it passes its gate."""
         began = time.perf_counter()
-        spec = build.embedder if build.embedder is not None else self._spec
         present = self.generation()
-        if build.embedder is None and present is not None and not self._spec:
-            spec = present.recipe.spec
+        spec = build.embedder or self._spec or (present.recipe.spec if present is not None else "")
         recipe = Recipe.of(dataset.text, self._open_embedder(spec))
         with self._lock:
             self._catch_up(dataset, recipe, progress, cancel)
@@ -196,11 +196,9 @@ class DatasetIndex:
         measured = base.measured()
         gate = float((build.parameters or {}).get("min_recall", RECALL_GATE))
         passed = measured.recall >= gate
-        if build.embedder is not None and self._spec and build.embedder != self._spec:
-            passed_note = f"set LAKEHOUSE_EMBEDDER={build.embedder}: the setting embedder is {self._spec}"
-        else:
-            passed_note = ""
-        note = passed_note if passed else f"not published: recall@10 is {measured.recall:.3f}, the gate is {gate:g}"
+        note = "" if passed else f"not published: recall@10 is {measured.recall:.3f}, the gate is {gate:g}"
+        if passed and self._spec and spec != self._spec:
+            note = f"set LAKEHOUSE_EMBEDDER={spec} to search it: the setting embedder is {self._spec}"
         made = self._generations.add(
             Generation(
                 dataset=self._name,
@@ -232,7 +230,7 @@ class DatasetIndex:
 
     def rollback(self, who: str) -> tuple[int, int]:
         """Let the generation before the present one serve again; returns (that one, the one before)."""
-        with self._lock:
+        with self._pointer_lock:
             present = self._generations.current(self._name)
             older = [
                 each.number
@@ -248,7 +246,7 @@ class DatasetIndex:
             return older[-1], present
 
     def _publish(self, operation: str, number: int, who: str) -> None:
-        with self._lock:
+        with self._pointer_lock:
             self._generations.publish(
                 self._name,
                 Publication(

@@ -14,6 +14,7 @@ from mcp_lakehouse.errors import InvalidInput
 from mcp_lakehouse.index.generation import Generation, Generations
 from mcp_lakehouse.index.requests import Build, Progress
 from mcp_lakehouse.index.rows import Export
+from mcp_lakehouse.marker import user_cache
 from mcp_lakehouse.records import IndexDescription, IndexReport, Json, RollbackReport
 from mcp_lakehouse.store import Bucket
 
@@ -64,7 +65,7 @@ class Indexes:
         wanted = spec.strip() or self._embedder or default_spec()
         with self._lock:
             if wanted not in self._embedders:
-                self._embedders[wanted] = open_embedder(wanted, cache=self._cache)
+                self._embedders[wanted] = open_embedder(wanted, cache=user_cache() or self._cache)
             return self._embedders[wanted]
 
     def loaded(self, dataset: Dataset, *, who: str, progress: Progress, cancel: CancelToken) -> str:

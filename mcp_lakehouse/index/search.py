@@ -198,7 +198,8 @@ class Searcher:
 
         from mcp_lakehouse.index.fusion import score
 
-        scored: list[tuple[float, int, int]] = []
+        # Score, cosine (scores end at 0, cosines go on), source, position.
+        scored: list[tuple[float, float, int, int]] = []
         # Cosines of different models do not compare; BM25 of different datasets does.
         best_words = max((float(s.candidates.bm25.max(initial=0)) for s in sources), default=0.0)
         models = {source.embedder.model if source.embedder else "" for source in sources}
@@ -218,16 +219,15 @@ class Searcher:
             )[:-1]
             place = 0
             for i in group:
-                for position in sources[i].candidates.positions:
-                    scored.append((float(scores[place]), i, int(position)))
+                candidates = sources[i].candidates
+                for position, cosine in zip(candidates.positions, candidates.cosines, strict=True):
+                    scored.append((float(scores[place]), float(cosine), i, int(position)))
                     place += 1
-        scored.sort(key=lambda each: (-each[0], each[1], each[2]))
+        scored.sort(key=lambda each: (-each[0], -each[1], each[2], each[3]))
         best: list[tuple[_Source, int, float]] = []
         rows: set[tuple[int, int]] = set()
-        for value, i, position in scored:
+        for value, _, i, position in scored:
             if len(best) == k:
-                break
-            if value <= 0 and best:
                 break
             source = sources[i]
             if source.dataset.kind != "documents":

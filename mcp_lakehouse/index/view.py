@@ -7,7 +7,7 @@ by one. Of base files that the version has no more, the passages stay but are no
 from __future__ import annotations
 
 import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -186,14 +186,15 @@ class View:
         """Whether the keyword index holds this view's parts and no others."""
         return self.keywords.parts().keys() == self._by_name.keys()
 
-    def _mask(self, allowed: NDArray[np.bool_] | None):  # type: ignore[no-untyped-def]
+    def _mask(self, allowed: NDArray[np.bool_] | None) -> Callable[[str, NDArray[np.int64]], NDArray[np.bool_]]:
+        """Of passages of a part, by their numbers, those that are alive and allowed."""
         import numpy as np
 
         def mask(name: str, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
             part = self._by_name.get(name)
             if part is None:
                 return np.zeros(len(numbers), np.bool_)
-            known = numbers < len(part.passages)
+            known: NDArray[np.bool_] = numbers < len(part.passages)
             if allowed is None:
                 return known
             return known & allowed[part.start + np.minimum(numbers, len(part.passages) - 1)]

@@ -68,4 +68,6 @@ def nothing_of_this_machine() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("AWS_", "LAKEHOUSE_"))]:
             patch.delenv(name)
+        # Needs no weights to be converted, and is fast.
+        patch.setenv("LAKEHOUSE_EMBEDDER", "wordllama")
         yield

@@ -1,0 +1,207 @@
+"""Search through the façade, in a folder and in object storage."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from lake.places import rows
+from lake.searching import ANIMALS, Counting, fill, keys
+from mcp_lakehouse import Lakehouse
+from mcp_lakehouse.errors import InvalidInput, NotFound, StatementFailed, StatementRefused
+
+
+@pytest.fixture(scope="session")
+def animals(lake: Lakehouse) -> str:
+    fill(lake, "animals", description="six animals")
+    return "animals"
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "vector", "keyword"])
+def test_words_of_a_text_find_it(lake: Lakehouse, animals: str, mode: str) -> None:
+    found = lake.search("octopus colour", datasets=animals, mode=mode, k=3)
+    assert found.results[0].columns["key"] == "a4"
+    assert found.mode == mode
+    scores = [hit.score for hit in found.results]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= score <= 1 for score in scores)
+
+
+def test_meaning_finds_what_shares_no_word(lake: Lakehouse, animals: str) -> None:
+    assert "a6" in keys(lake, "fastest runner speed", animals, mode="vector", k=2)
+    assert keys(lake, "fastest runner speed", animals, mode="keyword") == []
+
+
+def test_a_hit_says_where_it_is_from(lake: Lakehouse, animals: str) -> None:
+    found = lake.search("beaver dams", datasets=[animals], k=1)
+    (hit,) = found.results
+    assert hit.text == ANIMALS["a2"]
+    assert hit.dataset == animals
+    assert hit.columns == {"key": "a2", "number": 1}
+    assert hit.id == hit.url
+    assert found.generations == {animals: 1}
+    passage = lake.fetch(hit.id)
+    assert passage.text == hit.text
+    assert passage.metadata["source"] == "notes.jsonl"
+    assert passage.metadata["row"] == 1
+
+
+def test_asked_columns_come_whole(lake: Lakehouse, animals: str) -> None:
+    (hit,) = lake.search("beaver", datasets=animals, k=1, columns=["NUMBER", "note"]).results
+    assert hit.columns == {"number": 1, "note": ANIMALS["a2"]}
+    with pytest.raises(InvalidInput, match="no column 'colour'"):
+        lake.search("beaver", datasets=animals, columns=["colour"])
+
+
+def test_a_filter_holds_for_every_hit(lake: Lakehouse, animals: str) -> None:
+    found = lake.search("water", datasets=animals, where="number % 2 = 0 AND key <> 'a1'", k=10)
+    assert {hit.columns["key"] for hit in found.results} <= {"a3", "a5"}
+    assert "2 of 6 rows match the filter" in found.plan[animals]
+    assert keys(lake, "water", animals, where="number > 99") == []
+    assert keys(lake, "beaver", animals, where="  ", k=1) == ["a2"]
+
+
+def test_a_filter_may_use_other_datasets(lake: Lakehouse, animals: str) -> None:
+    lake.ingest({"name": "wanted_animals.csv", "text": "key\na5\n"})
+    assert keys(lake, "water", animals, where="key IN (SELECT key FROM wanted_animals)") == ["a5"]
+
+
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [
+        ("colour = 1", StatementFailed),
+        ("number = ", StatementFailed),
+        ("1 = 1) UNION SELECT (1", StatementRefused),
+        ("1) FROM (SELECT 1", StatementRefused),
+        ("number, key", StatementRefused),
+        ("number = 1; DROP TABLE animals", StatementFailed),
+        ("read_text('/etc/passwd') IS NOT NULL", StatementRefused),
+        ("key IN (SELECT key FROM nowhere)", NotFound),
+        ("true ORDER BY 1", StatementFailed),
+        ("number = $1", StatementFailed),
+        ("\0", InvalidInput),
+    ],
+)
+def test_a_filter_that_is_no_condition_is_refused(
+    lake: Lakehouse, animals: str, where: str, error: type[Exception]
+) -> None:
+    with pytest.raises(error) as caught:
+        lake.search("water", datasets=animals, where=where)
+    assert "SELECT" not in str(caught.value).replace(where, "")
+
+
+def test_a_comment_in_a_filter_ends_with_it(lake: Lakehouse, animals: str) -> None:
+    assert keys(lake, "water", animals, where="key = 'a1' -- only this one") == ["a1"]
+
+
+@pytest.mark.parametrize("k", [0, -1, 10**9])
+def test_k_has_limits(lake: Lakehouse, animals: str, k: int) -> None:
+    with pytest.raises(InvalidInput, match=f"k is {k}; it must be 1 to 1,000"):
+        lake.search("water", datasets=animals, k=k)
+
+
+@pytest.mark.parametrize("query", ["", "   ", "\0\1\2", "x" * 10_001])
+def test_a_query_has_words_and_an_end(lake: Lakehouse, animals: str, query: str) -> None:
+    with pytest.raises(InvalidInput):
+        lake.search(query, datasets=animals)
+
+
+@pytest.mark.parametrize("query", ['"otter', "otter AND (", "otter:~5^", "-otter", "otter\0stone", "*", "水獺 otter"])
+def test_any_text_is_a_query(lake: Lakehouse, animals: str, query: str) -> None:
+    found = lake.search(query, datasets=animals, k=1).results
+    assert "otter" not in query or found[0].columns["key"] == "a1"
+
+
+def test_an_unknown_mode_names_the_known_ones(lake: Lakehouse, animals: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        lake.search("water", datasets=animals, mode="semantic")
+    assert "hybrid, vector, keyword" in str(caught.value)
+
+
+def test_a_dataset_without_text_says_how_to_make_it_searchable(lake: Lakehouse) -> None:
+    lake.ingest({"name": "plain.csv", "text": "a,b\n1,hello\n"})
+    with pytest.raises(InvalidInput, match="no text columns") as caught:
+        lake.search("hello", datasets="plain")
+    assert "build_index" in str(caught.value)
+    report = lake.build_index("plain", columns=["b"])
+    assert (report.published, report.rows) == (True, 1)
+    assert [hit.text for hit in lake.search("hello", datasets="plain").results] == ["hello"]
+
+
+def test_several_datasets_are_ranked_together(lake: Lakehouse, animals: str) -> None:
+    fill(lake, "machines", {"m1": "The forklift lifts pallets.", "m2": "A loom weaves cloth from thread."})
+    found = lake.search("weaving cloth on a loom", datasets=[animals, "machines"], k=4)
+    assert found.results[0].columns["key"] == "m2"
+    assert set(found.generations) == {animals, "machines"}
+
+
+def test_without_names_every_searchable_dataset_is_searched(lake: Lakehouse, animals: str) -> None:
+    assert lake.describe_dataset(animals).index is not None
+    lake.ingest({"name": "plain_too.csv", "text": "a\n1\n"})
+    found = lake.search("octopus", k=1)
+    assert found.results[0].columns["key"] == "a4"
+    assert "plain_too" not in found.generations
+
+
+def test_a_filter_that_fits_one_dataset_leaves_the_others_out(lake: Lakehouse, animals: str) -> None:
+    lake.ingest(
+        {"name": "letters.jsonl", "text": json.dumps({"body": "An octopus wrote this letter", "year": 1912})},
+        text=["body"],
+    )
+    found = lake.search("octopus", where="year = 1912", k=5)
+    assert [hit.dataset for hit in found.results] == ["letters"]
+    assert found.plan[animals].startswith("left out: ")
+
+
+def test_vector_search_under_filters_is_exact(lake: Lakehouse) -> None:
+    words = "river stone bread cloud engine violin market winter teacher harbour lantern meadow".split()
+    random = np.random.default_rng(7)
+    texts = {f"k{n}": " ".join(random.choice(words, 6)) + f" number {n}" for n in range(1_500)}
+    fill(lake, "many_texts", texts)
+    embedder = Counting()
+    vectors = embedder.embed(list(texts.values()))
+    query = embedder.embed(["a lantern by the river"])[0]
+    cosines = vectors @ query
+    for share in (1, 2, 10, 100, 750):
+        allowed = np.arange(0, 1_500, share)
+        truth = sorted(cosines[allowed], reverse=True)[:10]
+        found = lake.search(
+            "a lantern by the river", datasets="many_texts", where=f"number % {share} = 0", mode="vector", k=10
+        )
+        assert [hit.score for hit in found.results] == pytest.approx([max(0, each) for each in truth], abs=1e-3)
+
+
+def test_long_rows_give_one_hit_each_with_the_passage_that_answers(lake: Lakehouse) -> None:
+    filler = "Nothing of note happened on this day in the village by the lake. " * 60
+    text = {
+        "long": filler + "The blacksmith forged a golden key for the queen. " + filler,
+        "short": "The baker burned the bread.",
+    }
+    fill(lake, "chronicle", text)
+    found = lake.search("golden key of the queen", datasets="chronicle", k=5).results
+    assert [hit.columns["key"] for hit in found].count("long") == 1
+    assert "golden key" in found[0].text
+    assert len(found[0].text) < len(text["long"]) / 4
+    assert "chunk=" in found[0].id
+
+
+def test_the_lake_knows_of_its_generations(lake: Lakehouse) -> None:
+    fill(lake, "known")
+    assert lake.describe_dataset("known").index is not None
+    assert [s.searchable for s in lake.list_datasets("known").datasets if s.name == "known"] == [True]
+    lake.build_index("known")
+    assert rows(
+        lake, "SELECT generation, serving, passages FROM system.generations WHERE dataset = 'known' ORDER BY 1"
+    ) == [
+        [1, False, 6],
+        [2, True, 6],
+    ]
+    assert rows(lake, "SELECT count(*), min(recall_at_10) FROM system.trials WHERE dataset = 'known'") == [[2, 1.0]]
+    lake.rollback_index("known", who="ann")
+    assert rows(
+        lake,
+        "SELECT operation, from_version, to_version, who FROM system.operations "
+        "WHERE dataset = 'known' AND operation LIKE '%index' ORDER BY time DESC, from_version DESC LIMIT 1",
+    ) == [["rollback_index", 2, 1, "ann"]]
