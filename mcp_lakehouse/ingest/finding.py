@@ -61,7 +61,11 @@ class Finder:
         return os.path.expanduser(local_path(source))
 
     def _placed(self, text: str) -> Path:
-        """Relative paths are meant from the working directory, else from the first root that has them."""
+        """Relative paths are meant from the working directory, else from the first root that has them.
+
+        One that is nowhere is missing below the first root it could be in: whether it is there in a folder
+        that may not be read is not told.
+        """
         if os.path.isabs(text):
             return Path(text)
         here = Path.cwd() / text
@@ -70,7 +74,11 @@ class Finder:
         for base in candidates:
             if self._inside(_real(base / plain)) and (os.path.lexists(base / text) or os.path.lexists(base / plain)):
                 return base / text
-        return here
+        if any(os.path.lexists(root / text) for root in self._shown_roots):
+            # A link that leads out of a root.
+            return here
+        could_be = (base / text for base in (Path.cwd(), *self._shown_roots) if self._inside(_real(base / plain)))
+        return next(could_be, here)
 
     def _allowed(self, path: Path, source: str) -> Path:
         place = walk.fixed_part(str(path)) if walk.is_pattern(str(path)) and not os.path.lexists(path) else path

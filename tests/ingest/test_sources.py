@@ -95,6 +95,24 @@ def test_what_lies_outside_is_not_told_apart_from_what_is_not_there(root: Path) 
             find(root, source)
 
 
+def test_a_relative_path_from_elsewhere_that_is_nowhere_is_missing_and_not_outside(
+    root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (root / "a.csv").write_text(CSV)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "private.csv").write_text(CSV)
+    monkeypatch.chdir(elsewhere)
+    for source in ("a.cvs", "sub/z.csv", "private.csv", "*.json"):
+        with pytest.raises(NotFound):
+            find(root, source)
+    with pytest.raises(NotFound) as told:
+        find(root, "a.cvs")
+    assert "'a.csv'" in str(told.value.hint)
+    with pytest.raises(NotAllowed):
+        find(root, "../elsewhere/private.csv")
+
+
 def test_a_sibling_with_the_same_beginning_is_outside(root: Path) -> None:
     evil = root.parent / "data_evil"
     evil.mkdir()
