@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import duckdb
+from mcp import Client
 
-from benchmarks.client import call, connect
+from benchmarks.client import call, connect, connect_bare
 from benchmarks.measure import Timing, ms, table
 
 ROWS = 10_000_000
@@ -22,10 +23,9 @@ STATEMENTS = {
     "join": "SELECT region, sum(amount) FROM fact JOIN stores USING (store) GROUP BY region ORDER BY 2 DESC",
     "point look-up": "SELECT * FROM fact WHERE id = 7654321",
 }
-QUICK = {
-    "SELECT 1 (transport)": "SELECT 1",
-    "count(*) on 1M rows": "SELECT count(*) FROM million",
-}
+SMALLEST, COUNT = "SELECT 1", "SELECT count(*) FROM million"
+BARE = "a bare tool that returns the count(*)"
+QUICK = {BARE: COUNT, "SELECT 1 (transport)": SMALLEST, "count(*) on 1M rows": COUNT}
 
 
 def make_data(folder: Path) -> None:
@@ -56,8 +56,11 @@ async def run(folder: Path) -> str:
     async with connect(folder / "lake", folder) as client:
         for name in ("fact", "stores", "million"):
             await call(client, "ingest", source=str(folder / f"{name}.parquet"))
-        quick = {name: await _rounds(client, bare, statement, QUICK_ROUNDS) for name, statement in QUICK.items()}
-        timed = {name: await _rounds(client, bare, statement, ROUNDS) for name, statement in STATEMENTS.items()}
+        result = await client.call_tool("sql", {"statement": COUNT})
+        async with connect_bare(result) as floor:
+            clients = [floor if name == BARE else client for name in QUICK]
+            quick = await _rounds(clients, bare, QUICK, QUICK_ROUNDS)
+        timed = await _rounds([client] * len(STATEMENTS), bare, STATEMENTS, ROUNDS)
     transport = quick["SELECT 1 (transport)"]["mcp"].median
     rows = []
     for name, timing in timed.items():
@@ -74,15 +77,19 @@ async def run(folder: Path) -> str:
     )
 
 
-async def _rounds(client: Any, bare: duckdb.DuckDBPyConnection, statement: str, rounds: int) -> dict[str, Timing]:
-    seconds: dict[str, list[float]] = {"mcp": [], "bare": []}
+async def _rounds(
+    clients: Sequence[Client], bare: duckdb.DuckDBPyConnection, statements: Mapping[str, str], rounds: int
+) -> dict[str, dict[str, Timing]]:
+    """Each statement through its client and in bare DuckDB, all taking turns in every round."""
+    seconds: dict[str, dict[str, list[float]]] = {name: {"mcp": [], "bare": []} for name in statements}
     for number in range(rounds + 2):
-        began = time.perf_counter()
-        await call(client, "sql", statement=statement)
-        middle = time.perf_counter()
-        bare.execute(statement).fetchall()
-        end = time.perf_counter()
-        if number >= 2:
-            seconds["mcp"].append(middle - began)
-            seconds["bare"].append(end - middle)
-    return {name: Timing(tuple(taken)) for name, taken in seconds.items()}
+        for client, (name, statement) in zip(clients, statements.items(), strict=True):
+            began = time.perf_counter()
+            await call(client, "sql", statement=statement)
+            middle = time.perf_counter()
+            bare.execute(statement).fetchall()
+            end = time.perf_counter()
+            if number >= 2:
+                seconds[name]["mcp"].append(middle - began)
+                seconds[name]["bare"].append(end - middle)
+    return {name: {kind: Timing(tuple(taken)) for kind, taken in each.items()} for name, each in seconds.items()}
