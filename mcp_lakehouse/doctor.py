@@ -14,6 +14,7 @@ from mcp_lakehouse.commands import show
 from mcp_lakehouse.commands.checks import Check, Status
 from mcp_lakehouse.commands.console import colourful, printable, say
 from mcp_lakehouse.commands.environment import installation
+from mcp_lakehouse.commands.modelchecks import model_checks
 from mcp_lakehouse.errors import LakehouseError
 from mcp_lakehouse.limits import GIB
 from mcp_lakehouse.settings import Settings
@@ -41,6 +42,7 @@ def doctor(args: argparse.Namespace, settings: Settings) -> int:
 def _all(settings: Settings) -> Iterator[Check]:
     yield from installation()
     yield _tracing(settings)
+    yield from model_checks(settings, os.environ)
     yield from _lake(settings)
     yield from _clients()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 import re
@@ -17,14 +18,15 @@ from mcp_lakehouse.commands.checks import Check
 TESTED_PYTHONS = ((3, 11), (3, 13))
 _SHOWN = ("duckdb", "deltalake", "mcp", "pyarrow")
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?\s*([^;]*)(;.*)?$")
-_SPECIFIER = re.compile(r"\s*(>=|<)\s*([\d.]+)\s*$")
+_SPECIFIER = re.compile(r"\s*(>=|<)\s*([\d.]+(?:post\d+)?)\s*$")
 
 
 def installation() -> Iterator[Check]:
     """Everything that does not depend on a lake."""
     yield python_check(sys.version_info[:2])
     yield packages_check()
-    yield compiler_check(_compiler(), Path(sysconfig.get_path("include"), "Python.h").exists(), sys.platform)
+    if importlib.util.find_spec("hnswlib") is None:
+        yield compiler_check(_compiler(), Path(sysconfig.get_path("include"), "Python.h").exists(), sys.platform)
 
 
 def python_check(version: tuple[int, int]) -> Check:
@@ -89,15 +91,19 @@ def _compiler() -> str | None:
 
 
 def compiler_check(compiler: str | None, headers: bool, system: str) -> Check:
-    """Whether a C++ extension could be built: the search index of the next version is one."""
+    """Whether a C++ extension can be built: hnswlib is one, and comes as source."""
     if compiler and headers:
         return Check("c++ compiler", "ok", compiler)
     if compiler:
         hint = "on Debian and Ubuntu: apt install python3-dev; on Fedora: dnf install python3-devel"
-        return Check("c++ compiler", "warn", "there, but Python.h is missing: the search index needs it", hint)
+        return Check(
+            "c++ compiler", "warn", "there, but Python.h is missing: hnswlib needs it when it is installed", hint
+        )
     hint = (
         "xcode-select --install"
         if system == "darwin"
         else "on Debian and Ubuntu: apt install g++ python3-dev; on Fedora: dnf install gcc-c++ python3-devel"
     )
-    return Check("c++ compiler", "warn", "none found; search, in the next version, builds its index with one", hint)
+    return Check(
+        "c++ compiler", "warn", "none found: hnswlib, the search index, is built with one when it is installed", hint
+    )

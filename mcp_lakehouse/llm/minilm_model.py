@@ -54,6 +54,11 @@ def converted(cache: Path) -> bytes:
     return content
 
 
+def is_kept(cache: Path) -> bool:
+    """Whether `converted` has something to look at in `cache`, sound or not."""
+    return any((cache / "models").glob(f"{_STEM}.*.onnx"))
+
+
 def convert() -> bytes:
     """The int8 model, made of the installed weights. Raises `InvalidInput` where they are not the pinned ones."""
     weights = package_file(PACKAGE, "model", "model.safetensors", hint=_HINT)

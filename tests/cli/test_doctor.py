@@ -21,7 +21,18 @@ def test_a_good_lake_passes(workers: Cli) -> None:
     report = workers.json("doctor")
     checks = by_name(report)
     assert report["ok"] is True
-    for name in ("python", "packages", "tracing", "lake", "lake writes", "tables", "sql worker", "lake disk"):
+    for name in (
+        "python",
+        "packages",
+        "tracing",
+        "embedder",
+        "chat model",
+        "lake",
+        "lake writes",
+        "tables",
+        "sql worker",
+        "lake disk",
+    ):
         assert checks[name]["status"] == "ok", checks[name]
     assert checks["confinement"]["status"] in ("ok", "warn")
     # Nothing of the write test is left.
@@ -106,6 +117,8 @@ def test_pythons_that_are_not_tested_are_told(version: tuple[int, int], status: 
         ("1.6.10", ">=1.6.6", True),
         ("3", ">=3.0.0", True),
         ("2.0.0.post1", ">=2.0", True),
+        ("0.4.0.post1", ">=0.4.0.post1,<0.5", True),
+        ("0.4.0", ">=0.4.0.post1,<0.5", False),
         ("5.0", "", True),
     ],
 )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 PACKAGES = ("mcp_lakehouse", "lakehouse_tools", "lakehouse_prompts")
 DEVELOPMENT = ("pytest", "hypothesis", "moto", "mypy", "ruff", "hatchling", "langfuse")
-OF_AN_EXTRA = ("mcp_lakehouse.tracing.langfuse",)
+OF_AN_EXTRA = ("mcp_lakehouse.llm.minilm_graph", "mcp_lakehouse.tracing.langfuse")
 COMMAND = Path(sys.executable).parent / "mcp-lakehouse"
 
 

