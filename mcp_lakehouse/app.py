@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mcp_lakehouse import __version__, trace
-from mcp_lakehouse.commands.console import say
+from mcp_lakehouse.commands.console import printable, say
 from mcp_lakehouse.errors import NotFound
 from mcp_lakehouse.lakehouse import Lakehouse
-from mcp_lakehouse.settings import Settings
+from mcp_lakehouse.settings import Settings, unknown_variables
 from mcp_lakehouse.store import open_bucket
 
 if TYPE_CHECKING:
@@ -26,31 +26,41 @@ _CLOSE_SECONDS = 5.0
 
 
 @contextlib.contextmanager
-def opened(settings: Settings, *, make: bool = True) -> Iterator[Lakehouse]:
-    """The lake of these settings, traced as they say.
-
-    Without `make`, raises `NotFound` where there is nothing at all.
-    """
+def opened(settings: Settings) -> Iterator[Lakehouse]:
+    """The lake of these settings, traced as they say."""
     # Before the lake, so that a wrong exporter is told at once; spans end when there is a journal for them.
     tracing = trace.configure(settings, version=__version__, sink=lambda spans: lake.journal.spans(spans))
-    with contextlib.closing(tracing):
-        if not make:
-            _check_there(settings)
-        with Lakehouse.open(settings=settings) as lake:
-            yield lake
+    with contextlib.closing(tracing), Lakehouse.open(settings=settings) as lake:
+        yield lake
 
 
 @contextlib.contextmanager
 def opened_for(
     read: Callable[[Sequence[str] | None], Settings], *, make: bool = False, allow: Sequence[str] | None = None
 ) -> Iterator[Lakehouse]:
-    """`opened`, for a command: `read` makes the settings from the folders it may load from."""
-    with opened(read(allow), make=make) as lake:
+    """`opened`, for a command: `read` makes the settings from the folders it may load from.
+
+    Where there is nothing at all, a lake is made, which is told; without `make` that is `NotFound`.
+    """
+    settings = read(allow)
+    bucket = open_bucket(settings.lake, os.environ)
+    place = bucket.local_path("") or bucket.url
+    new = next(iter(bucket.list()), None) is None
+    if new and not make:
+        raise NotFound(
+            f"there is no lake at {place}",
+            hint="mcp-lakehouse ingest FILE makes one; --lake or LAKEHOUSE_LAKE names another",
+        )
+    with opened(settings) as lake:
+        if new:
+            say(f"note: there was no lake at {printable(str(place))}; this is a new one")
         yield lake
 
 
 def serve(args: argparse.Namespace, settings: Settings) -> int:
     """Serve over stdio, or over HTTP where an address was given; returns when the client or a signal says so."""
+    for variable, instead in unknown_variables().items():
+        say(f"note: {printable(variable)} is no setting; {instead}")
     with contextlib.ExitStack() as stack:
         with _without_collecting():
             from lakehouse_tools import build_server
@@ -105,12 +115,3 @@ async def _end_on_signal(close: Callable[[], None]) -> None:
                 await anyio.to_thread.run_sync(close, abandon_on_cancel=True)
             # A thread of the transport blocks in a read of stdin that nothing but the client can end.
             os._exit(0)
-
-
-def _check_there(settings: Settings) -> None:
-    bucket = open_bucket(settings.lake, os.environ)
-    if next(iter(bucket.list()), None) is None:
-        raise NotFound(
-            f"there is no lake at {bucket.local_path('') or bucket.url}",
-            hint="mcp-lakehouse ingest FILE makes one; --lake or LAKEHOUSE_LAKE names another",
-        )

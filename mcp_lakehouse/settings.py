@@ -6,6 +6,7 @@ lake, default. Keys and tokens are taken from the environment only.
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from mcp_lakehouse.errors import InvalidInput
 from mcp_lakehouse.limits import GIB, MIB, IngestLimits, Limits, ResultLimits, SqlLimits
 
 DEFAULT_LAKE = "./lakehouse"
+_PREFIX = "LAKEHOUSE_"
 T = TypeVar("T")
 
 
@@ -32,7 +34,7 @@ class Setting:
     @property
     def variable(self) -> str:
         """The environment variable."""
-        return f"LAKEHOUSE_{self.name.upper()}"
+        return _PREFIX + self.name.upper()
 
 
 KNOWN = (
@@ -135,6 +137,18 @@ def read_settings(flags: Mapping[str, str | None], environment: Mapping[str, str
     # Parse everything once, so that a bad value is reported at the start and not in the middle of a call.
     _ = settings.limits, settings.flag("read_only"), settings.flag("trace_content")
     return settings
+
+
+def unknown_variables(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """`LAKEHOUSE_*` variables that are no settings, each with what to do about it: a slip would go unseen."""
+    known = {setting.variable for setting in KNOWN}
+    unknown = sorted(name for name in environment if name.startswith(_PREFIX) and name not in known)
+    return {name: _instead(name.removeprefix(_PREFIX).lower()) for name in unknown}
+
+
+def _instead(name: str) -> str:
+    near = difflib.get_close_matches(name, _BY_NAME, n=1)
+    return f"did you mean {_BY_NAME[near[0]].variable}?" if near else "mcp-lakehouse settings lists the ones there are"
 
 
 def _file_values(lake: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ import contextlib
 from mcp_lakehouse.commands import show
 from mcp_lakehouse.commands.console import counted, printable, say
 from mcp_lakehouse.commands.opening import Opening
-from mcp_lakehouse.settings import Settings
+from mcp_lakehouse.settings import Settings, unknown_variables
 
 _LOCAL_STATE = ("objects", "results", "statistics")
 _FILES = ("source", "lake", "allow", "folder")
@@ -41,6 +41,8 @@ def rebuild(args: argparse.Namespace, opening: Opening) -> int:
 
 def settings(args: argparse.Namespace, found: Settings) -> int:
     """Print every setting, its value and where that came from; secrets only as set or not."""
+    for variable, instead in unknown_variables().items():
+        say(f"note: {printable(variable)} is no setting; {instead}")
     records = [
         {
             "name": each.setting.name,

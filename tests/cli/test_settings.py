@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from cli.conftest import Cli
@@ -39,6 +40,28 @@ def test_the_lakes_own_file_may_not_hold_secrets_or_unknown_names(cli: Cli) -> N
     for text, told in (('token = "x"', "LAKEHOUSE_TOKEN"), ("sql_timout = 3", "sql_timeout"), ("=", "lakehouse.toml")):
         (lake / "lakehouse.toml").write_text(text)
         assert told in cli("settings", expect=1).stderr
+
+
+def test_a_variable_that_is_no_setting_is_told_with_what_was_meant(workers: Cli) -> None:
+    slip = {"LAKEHOUSE_SQL_TIMEUOT": "5", "LAKEHOUSE_FAVOURITE_COLOUR": "blue"}
+    shown = workers("settings", "--json", environment=slip)
+    assert json.loads(shown.stdout)
+    assert "LAKEHOUSE_SQL_TIMEUOT is no setting; did you mean LAKEHOUSE_SQL_TIMEOUT?" in shown.stderr
+    assert "LAKEHOUSE_FAVOURITE_COLOUR is no setting; mcp-lakehouse settings" in shown.stderr
+    doctor = workers("doctor", environment=slip).stdout
+    assert "warn  settings: LAKEHOUSE_SQL_TIMEUOT is set, and is no setting" in doctor
+    # The client of a server is gone at once.
+    assert "LAKEHOUSE_SQL_TIMEUOT is no setting" in workers("serve", environment=slip).stderr
+    assert workers("settings").stderr == ""
+
+
+def test_a_new_lake_is_told_of_and_only_loading_makes_one(cli: Cli) -> None:
+    (cli.folder / "t.csv").write_text("n\n1\n")
+    for command in (["sql", "SELECT 1"], ["datasets"], ["describe", "t"], ["rebuild"]):
+        assert "there is no lake at" in cli(*command, "--lake", "slip", expect=1).stderr
+    assert not (cli.folder / "slip").exists()
+    assert f"there was no lake at {cli.folder / 'slip'}" in cli("ingest", "t.csv", "--lake", "slip").stderr
+    assert "no lake" not in cli("ingest", "t.csv", "--lake", "slip").stderr
 
 
 def test_the_settings_shown_are_the_settings_used(workers: Cli) -> None:
