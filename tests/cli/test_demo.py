@@ -16,9 +16,6 @@ from mcp_lakehouse.commands.sample import make_sample
 from mcp_lakehouse.demo import demo
 from mcp_lakehouse.errors import LakehouseError
 
-# The demo is run once for both modules that look at it.
-pytestmark = pytest.mark.xdist_group("demo")
-
 
 def test_the_demo_shows_a_whole_session_and_leaves_a_lake_to_try(shown_demo: Shown) -> None:
     for shown in ("3 rejected", "unchanged", "AT (VERSION => 0)", "result('lakehouse://", "hint: ", "v1: "):

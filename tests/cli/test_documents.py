@@ -15,9 +15,6 @@ import pytest
 from cli.conftest import COMMAND, SECONDS, Cli, Shown
 from docs import generate
 
-# The demo is run once for both modules that look at it.
-pytestmark = pytest.mark.xdist_group("demo")
-
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 RUNNABLE = ("sh", "python")

@@ -22,7 +22,7 @@ from mcp_lakehouse.records import Column
 def narrow(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     """Make stdout a terminal of that width."""
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((columns, 24)))
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda *_, **__: os.terminal_size((columns, 24)))
     monkeypatch.setenv("NO_COLOR", "1")
 
 
