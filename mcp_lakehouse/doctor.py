@@ -17,7 +17,7 @@ from mcp_lakehouse.commands.environment import installation
 from mcp_lakehouse.commands.modelchecks import model_checks
 from mcp_lakehouse.errors import LakehouseError
 from mcp_lakehouse.limits import GIB
-from mcp_lakehouse.settings import Settings
+from mcp_lakehouse.settings import Settings, unknown_variables
 
 _LOW_DISK_BYTES = 2 * GIB
 _COLOURS: dict[Status, str] = {"ok": "32", "warn": "33", "fail": "31"}
@@ -41,6 +41,7 @@ def doctor(args: argparse.Namespace, settings: Settings) -> int:
 
 def _all(settings: Settings) -> Iterator[Check]:
     yield from installation()
+    yield from _variables()
     yield _tracing(settings)
     yield from model_checks(settings, os.environ)
     yield from _lake(settings)
@@ -54,6 +55,11 @@ def _tell(check: Check) -> None:
     print(f"{word}  {check.name}: {printable(check.message)}", flush=True)
     if check.hint:
         print(f"      hint: {printable(check.hint)}", flush=True)
+
+
+def _variables() -> Iterator[Check]:
+    for variable, instead in unknown_variables().items():
+        yield Check("settings", "warn", f"{variable} is set, and is no setting", instead)
 
 
 def _tracing(settings: Settings) -> Check:

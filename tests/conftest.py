@@ -28,11 +28,8 @@ def s3_environment() -> Iterator[Mapping[str, str]]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A module stays in one process, for what it shares is made once; `xdist_group` joins several modules."""
+    """Long modules first. Each module stays in one process (`--dist loadfile`): what it shares is made once."""
     items.sort(key=lambda item: next((n for n, name in enumerate(_LONGEST) if item.path.match(name)), len(_LONGEST)))
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}.{item.path.stem}"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

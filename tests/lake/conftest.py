@@ -15,14 +15,6 @@ from mcp_lakehouse import Lakehouse
 from s3_server import BUCKET
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What runs on a shared lake runs in one process for each kind of lake, whatever module it is in."""
-    for item in items:
-        kind = item.callspec.params.get("place") if hasattr(item, "callspec") else None
-        if kind is not None and item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.xdist_group(f"lake.{kind}"))
-
-
 @pytest.fixture(scope="session")
 def s3_place(tmp_path_factory: pytest.TempPathFactory, s3_environment: Mapping[str, str]) -> Place:
     """An empty lake in object storage."""
