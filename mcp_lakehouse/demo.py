@@ -24,7 +24,7 @@ from mcp_lakehouse.settings import read_settings
 if TYPE_CHECKING:
     from mcp.client import Client
 
-_LINES_SHOWN = 12
+_LINES_SHOWN = 13
 _COLUMNS_SHOWN = 118
 
 _TOP_EARNERS = """\
@@ -41,6 +41,9 @@ _RAISE = """\
 SELECT round(avg(n.hourly_rate - b.hourly_rate), 2) AS mean_raise, count(*) AS workers
 FROM workers n JOIN workers b AT (VERSION => 0) USING (worker_id)
 WHERE n.hourly_rate <> b.hourly_rate"""
+
+_RESUME_TEXT = ["role", "city", "state", "certifications", "resume_text"]
+_WANTED = "find me a forklift operator with OSHA-10 in IL"
 
 _HISTORY = """\
 SELECT dataset, to_version, operation, rows_added, rows_updated
@@ -96,14 +99,19 @@ async def _session(lake: Path, sample: Sample) -> None:
     from mcp.client.stdio import StdioServerParameters
 
     arguments = ["-m", "mcp_lakehouse", "serve", "--lake", str(lake), "--allow", str(sample.folder)]
-    server = StdioServerParameters(command=sys.executable, args=arguments, cwd=sample.folder)
-    print(f"\nStarting the server as a client does:\n  mcp-lakehouse {shlex.join(arguments[2:])}")
+    # Always there and quick; what is found is checked below, so it must be the same everywhere.
+    embedder = {"LAKEHOUSE_EMBEDDER": "wordllama"}
+    server = StdioServerParameters(command=sys.executable, args=arguments, cwd=sample.folder, env=embedder)
+    shown = " ".join(f"{name}={value}" for name, value in embedder.items())
+    print(f"\nStarting the server as a client does:\n  {shown} mcp-lakehouse {shlex.join(arguments[2:])}")
     async with Client(server) as client:
         tools = [tool.name for tool in (await client.list_tools()).tools]
         print(f"Connected over stdio, protocol {client.protocol_version}. Tools: {', '.join(tools)}")
         talk = _Talk(client)
         await _loading(talk, sample)
-        await _asking(talk, sample)
+        await _querying(talk, sample)
+        await _searching(talk, sample)
+        await _answering(talk, sample)
         await _travelling(talk, sample)
         await _minding(talk)
 
@@ -126,12 +134,12 @@ async def _loading(talk: _Talk, sample: Sample) -> None:
     talk.expect(report, unchanged=True, version=0, rows_added=0)
 
 
-async def _asking(talk: _Talk, sample: Sample) -> None:
+async def _querying(talk: _Talk, sample: Sample) -> None:
     talk.headline("Look before writing SQL")
     described = await talk.call("describe_dataset", dataset="workers", sample_rows=2)
     talk.expect(described, rows=sample.workers, key=["worker_id"])
 
-    talk.headline("Ask: a join and a window over two datasets, then a nested column unfolded")
+    talk.headline("Query: a join and a window over two datasets, then a nested column unfolded")
     earners = await talk.call("sql", statement=_TOP_EARNERS)
     talk.expect(earners, truncated=False)
     talk.expect_rows(earners, least=1)
@@ -145,6 +153,46 @@ async def _asking(talk: _Talk, sample: Sample) -> None:
     again = f"SELECT count(*) AS shifts, sum(hours) AS hours FROM result('{whole['result_uri']}')"
     total = await talk.call("sql", statement=again)
     talk.require(total["rows"][0][0] == sample.shifts, "the handle, queried, must hold every row")
+
+
+async def _searching(talk: _Talk, sample: Sample) -> None:
+    talk.headline("Naming its text columns makes a table searchable; documents are so without being told")
+    report = await talk.call("ingest", source="resumes.parquet", key=["worker_id"], text=_RESUME_TEXT)
+    talk.expect(report, rows_added=sample.resumes)
+    described = await talk.call("describe_dataset", dataset="resumes", sample_rows=0)
+    talk.require("index" in described, "the résumés must have a search index")
+
+    talk.headline("Search by words and meaning, under a condition of any SQL; each hit's id is a lasting citation")
+    wanted = len(sample.wanted)
+    arguments = {"query": _WANTED, "datasets": ["resumes"], "where": "state = 'IL'", "k": wanted}
+    found = await talk.call("search", **arguments, columns=["worker_id", "role", "certifications"])
+    people = {hit["columns"]["worker_id"] for hit in found["results"]}
+    talk.require(people == sample.wanted, f"those found must be the {wanted} who are what was asked for")
+    passage = await talk.call("fetch", id=found["results"][0]["id"])
+    talk.require(found["results"][0]["text"].startswith(passage["text"][:100]), "the id must open what was found")
+
+
+async def _answering(talk: _Talk, sample: Sample) -> None:
+    talk.headline("Ask: sentences quoted from the data, each with a citation that opens")
+    question = "Who needs an OSHA-10 card before the first shift?"
+    answer = await talk.call("ask", question=question, datasets=["handbook"], k=2)
+    talk.expect(answer, grounded=True, refused=False, model=None)
+    await _check_citations(talk, answer)
+    wanted = len(sample.wanted)
+    answer = await talk.call("ask", question=_WANTED, datasets=["resumes"], where="state = 'IL'", k=wanted)
+    talk.expect(answer, grounded=True, refused=False)
+    await _check_citations(talk, answer)
+
+    talk.headline("What the data does not hold is refused, not made up")
+    answer = await talk.call("ask", question="What is the melting point of tungsten?", k=2)
+    talk.expect(answer, refused=True, citations=[])
+
+
+async def _check_citations(talk: _Talk, answer: dict[str, Any]) -> None:
+    for citation in answer["citations"]:
+        passage = await talk.quiet("fetch", id=citation["id"])
+        talk.require(citation["quote"] in passage["text"], "each quote must stand in the passage it cites")
+    print(f"  ✓ {len(answer['citations'])} citations fetched: each quote stands in its passage")
 
 
 async def _travelling(talk: _Talk, sample: Sample) -> None:
@@ -163,7 +211,8 @@ async def _minding(talk: _Talk) -> None:
 
     talk.headline("The lake knows what happened to it")
     history = await talk.call("sql", statement=_HISTORY)
-    talk.expect(history, row_count=4)
+    # Five loads, and an index for each of the two that hold text.
+    talk.expect(history, row_count=7)
 
 
 class _Talk:
@@ -182,6 +231,12 @@ class _Talk:
         failed, answer = await self._show(tool, arguments)
         self.require(not failed, f"{tool} must work here")
         return answer
+
+    async def quiet(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """The structured answer of a call that must work, not shown."""
+        result = await self._client.call_tool(tool, arguments)
+        self.require(not result.is_error, f"{tool} must work here")
+        return dict(result.structured_content or {})
 
     async def refused(self, tool: str, **arguments: Any) -> None:
         """A call that must be refused."""
@@ -231,6 +286,7 @@ def _farewell(lake: Path, files: Path) -> None:
     command = shlex.join([*install.command(), "--lake", str(lake)])
     print(f"\nThe lake is at {lake}. Try:")
     print(f'  {command} sql "SELECT role, count(*), avg(hourly_rate) FROM workers GROUP BY ALL"')
+    print(f'  {command} search "welder who reads drawings" --dataset resumes')
     print(f"  {command} describe shifts")
     print(f"  {command} doctor")
     print("\nTo give it to an MCP client, paste this into its configuration:")

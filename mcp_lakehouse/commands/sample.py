@@ -1,10 +1,11 @@
-"""The demo's data: a staffing agency's workers, their shifts and its handbook. Invented, and the same every time."""
+"""The demo's data: a staffing agency's workers, shifts, résumés and handbook. Invented, and the same every time."""
 
 from __future__ import annotations
 
 import csv
 import json
 import random
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ _SHIFTS_A_WORKER = 5
 # One bad rate among fewer would make the whole column text, as it should.
 _FEWEST_WORKERS = 200
 _RAISES = 40
+_RESUMES = 600
 _HIRES = 3
 _NAMES = ("Amara", "Ben", "Chiara", "Dmitri", "Esi", "Farid", "Grace", "Hugo", "Ines", "Jonas", "Kofi", "Lucía", "Mei")
 _FAMILIES = ("Adeyemi", "Brandt", "Costa", "Dubois", "Eriksen", "Fischer", "García", "Hassan", "Ito", "Jansen", "Kim")
@@ -59,6 +61,9 @@ class Sample:
     bad_rows: int
     raises: int
     hires: int
+    resumes: int
+    # Who of the résumés' people is what the story's question asks for.
+    wanted: frozenset[str]
 
 
 def make_sample(folder: Path, rows: int) -> Sample:
@@ -75,7 +80,22 @@ def make_sample(folder: Path, rows: int) -> Sample:
     raised = [worker | {"hourly_rate": round(float(worker["hourly_rate"]) + 1.5, 2)} for worker in workers[:_RAISES]]
     hired = [_worker(len(workers) + number, chance) for number in range(_HIRES)]
     _write_workers(folder / "workers_april.csv", [*raised, *hired], bad=False)
-    return Sample(folder, len(workers), shifts, len(_BAD_LINES), _RAISES, _HIRES)
+    wanted = _write_resumes(folder)
+    return Sample(folder, len(workers), shifts, len(_BAD_LINES), _RAISES, _HIRES, _RESUMES, wanted)
+
+
+def _write_resumes(folder: Path) -> frozenset[str]:
+    """The résumés of the staffing story; returns the ids of those whom its question asks for."""
+    import pyarrow.parquet as pq
+
+    from mcp_lakehouse.story.making import make_story
+    from mcp_lakehouse.story.questions import SEED, expected
+
+    story = folder / "story"
+    make_story(story, workers=_RESUMES, resumes=_RESUMES, seed=1)
+    (story / "resumes.parquet").rename(folder / "resumes.parquet")
+    shutil.rmtree(story)
+    return expected(SEED, pq.read_table(folder / "resumes.parquet").to_pylist())
 
 
 def _worker(number: int, chance: random.Random) -> dict[str, str | float]:

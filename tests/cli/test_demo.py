@@ -18,12 +18,22 @@ from mcp_lakehouse.errors import LakehouseError
 
 
 def test_the_demo_shows_a_whole_session_and_leaves_a_lake_to_try(shown_demo: Shown) -> None:
-    for shown in ("3 rejected", "unchanged", "AT (VERSION => 0)", "result('lakehouse://", "hint: ", "v1: "):
+    told = (
+        "3 rejected",
+        "unchanged",
+        "AT (VERSION => 0)",
+        "result('lakehouse://",
+        "hint: ",
+        "v1: ",
+        "→ search",
+        "→ ask",
+    )
+    for shown in told:
         assert shown in shown_demo.text
     assert "All answers were as expected" in shown_demo.text
     # What it tells people to try works, and the configuration can be pasted.
     tries = [line for line in shown_demo.text.splitlines() if line.startswith("  /")]
-    assert len(tries) == 3
+    assert len(tries) == 4
     for line in tries:
         subprocess.run(shlex.split(line), cwd=shown_demo.lake.parent, check=True, timeout=SECONDS, capture_output=True)
     entry = json.loads("{" + shown_demo.text.rpartition("\n{")[2])["mcpServers"]["lakehouse"]
@@ -34,7 +44,7 @@ def test_the_sample_is_the_same_every_time(tmp_path: Path) -> None:
     for name in ("a", "b"):
         make_sample(tmp_path / name, 300)
     contents = [{path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("a", "b")]
-    assert len(contents[0]) == 4
+    assert len(contents[0]) == 5
     assert contents[0] == contents[1]
 
 
