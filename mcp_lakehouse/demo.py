@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcp_lakehouse import install
-from mcp_lakehouse.commands.console import printable, say
+from mcp_lakehouse.commands.console import counted, printable, say
 from mcp_lakehouse.commands.sample import Sample, make_sample
 from mcp_lakehouse.errors import InvalidInput, LakehouseError
 from mcp_lakehouse.settings import read_settings
@@ -192,7 +192,7 @@ async def _check_citations(talk: _Talk, answer: dict[str, Any]) -> None:
     for citation in answer["citations"]:
         passage = await talk.quiet("fetch", id=citation["id"])
         talk.require(citation["quote"] in passage["text"], "each quote must stand in the passage it cites")
-    print(f"  ✓ {len(answer['citations'])} citations fetched: each quote stands in its passage")
+    print(f"  ✓ {counted(len(answer['citations']), 'citation')} fetched: each quote stands in its passage")
 
 
 async def _travelling(talk: _Talk, sample: Sample) -> None:

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 RUNNABLE = ("sh", "python")
 SHOWN = ("text", "json", "toml", "sql")
+PRINTED = "printed by the block above"
 # Of the README's first block: this test is itself one of these targets' work.
 MAKE = re.compile(r"^make (\w+)", re.MULTILINE)
 # What differs from run to run: handles, and how long something took.
@@ -55,13 +56,21 @@ def test_every_snippet_is_run_or_says_why_not() -> None:
     "document", [d for d in DOCUMENTS if any(map(is_run, snippets(d)))], ids=lambda document: document.name
 )
 def test_the_snippets_of_a_document_run_one_after_the_other(cli: Cli, document: Path) -> None:
-    variables = cli.variables() | {"PATH": f"{COMMAND.parent}:{cli.variables()['PATH']}"}
-    for snippet in filter(is_run, snippets(document)):
+    # Of the embedders the one that needs no conversion of its weights first.
+    path = f"{COMMAND.parent}:{cli.variables()['PATH']}"
+    variables = cli.variables() | {"PATH": path, "LAKEHOUSE_EMBEDDER": "wordllama"}
+    printed = ""
+    for snippet in snippets(document):
+        if snippet.comment == PRINTED:
+            assert snippet.text in printed
+        if not is_run(snippet):
+            continue
         program = [sys.executable, "-"] if snippet.language == "python" else ["bash", "-eu", "-o", "pipefail"]
         done = subprocess.run(
             program, input=snippet.text, cwd=cli.folder, env=variables, capture_output=True, text=True, timeout=SECONDS
         )
         assert done.returncode == 0, f"{snippet.text}\n{done.stdout}\n{done.stderr}"
+        printed = done.stdout
 
 
 def test_the_make_targets_named_are_there() -> None:
