@@ -62,7 +62,7 @@ from mcp_lakehouse.scratch import Scratch
 from mcp_lakehouse.settings import Settings, read_settings
 from mcp_lakehouse.sql.results import Results
 from mcp_lakehouse.sql.runner import Parameters, Runner
-from mcp_lakehouse.sql.visible import Visible
+from mcp_lakehouse.catalog.visible import Visible
 from mcp_lakehouse.store import Bucket, open_bucket
 from mcp_lakehouse.store.copies import LocalCopies
 from mcp_lakehouse.store.failures import local_failure

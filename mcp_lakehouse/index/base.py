@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.errors import InvalidInput
-from mcp_lakehouse.index.block import Block, Recall, measure_recall
+from mcp_lakehouse.index.block import Block, Recall, measure_recall, needed_effort
 from mcp_lakehouse.index.graph import GraphParameters, build_graph, open_graph
 from mcp_lakehouse.index.passages import HASH_BYTES, Passages
 from mcp_lakehouse.index.recipe import Recipe
@@ -30,8 +30,8 @@ Progress = Callable[[float, float, str], None]
 PARAMETERS = ("M", "ef_construction", "ef", "min_recall")
 _EFFORT = 100
 _SAMPLED = 200
-# A sampled query is a passage moved by this much noise: near to what is there, but none of it.
-_NOISE = 0.25
+# A sampled query is a passage moved by noise of its own length: that is as hard as texts never seen (measured).
+_NOISE = 1.0
 _SLICE = 65_536
 
 
@@ -48,21 +48,7 @@ class Base:
 
     def measured(self) -> Recall:
         """recall@10 of this block's own way against exact search, over sampled queries."""
-        import numpy as np
-
-        count = len(self.block)
-        if not count:
-            return Recall(1.0, 0.0, 0.0)
-        random = np.random.default_rng(0)
-        queries = []
-        vectors = [passages.vectors for _, passages in self.parts if len(passages)]
-        starts = np.cumsum([0, *(len(each) for each in vectors)])
-        for position in random.integers(0, count, min(_SAMPLED, count)):
-            part = int(np.searchsorted(starts, position, "right")) - 1
-            vector = vectors[part][position - starts[part]]
-            noise = random.standard_normal(len(vector)).astype(np.float32)
-            queries.append(vector + noise * np.float32(_NOISE / np.sqrt(len(vector))))
-        return measure_recall(self.block, queries)
+        return measure_recall(self.block, _queries([passages.vectors for _, passages in self.parts], seed=0))
 
 
 class BaseBuilder:
@@ -144,7 +130,12 @@ class BaseBuilder:
 
             graph = build_graph(vectors, place, self._graph, identity=identity, progress=report, cancel=cancel)
         self._discard_others(identity)
-        return self._base(identity, _sliced(parts, vectors), Block(vectors, quantised, graph, effort=self._effort))
+        block = Block(vectors, quantised, graph, effort=self._effort)
+        if "ef" not in self._given:
+            # Other queries than those it will be measured by.
+            self._effort = needed_effort(block, _queries([vectors], seed=1))
+            block = block.with_effort(self._effort)
+        return self._base(identity, _sliced(parts, vectors), block)
 
     @property
     def _graph_name(self) -> str:
@@ -180,6 +171,21 @@ class BaseBuilder:
         places = [path for path in (self._folder / "bases").iterdir() if path.is_dir() and path.name != identity]
         for path in sorted(places, key=lambda each: each.stat().st_mtime)[:-1]:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _queries(matrices: Sequence[NDArray[np.float32]], *, seed: int) -> list[NDArray[np.float32]]:
+    import numpy as np
+
+    random = np.random.default_rng(seed)
+    starts = np.cumsum([0, *(len(each) for each in matrices)])
+    count = int(starts[-1])
+    queries = []
+    for position in random.integers(0, max(1, count), min(_SAMPLED, count)):
+        part = int(np.searchsorted(starts, position, "right")) - 1
+        vector = matrices[part][position - starts[part]]
+        noise = random.standard_normal(len(vector)).astype(np.float32)
+        queries.append(vector + noise * np.float32(_NOISE / np.sqrt(len(vector))))
+    return queries
 
 
 def _sliced(parts: Sequence[tuple[str, Passages]], vectors: NDArray[np.float32]) -> list[tuple[str, Passages]]:

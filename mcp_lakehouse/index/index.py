@@ -190,7 +190,8 @@ class DatasetIndex:
         recipe = Recipe.of(dataset.text, self._open_embedder(spec))
         with self._lock:
             self._catch_up(dataset, recipe, progress, cancel)
-            parts = [(file.key, self._passages[recipe.identifier, file.key]) for file in dataset.snapshot.files]
+            held = self._passages
+            parts = [(file.key, held[recipe.identifier, file.key]) for file in dataset.snapshot.files]
         builder = BaseBuilder(self._folder, recipe, build.parameters or {}, graph_from=GRAPH_FROM)
         base = builder.build(parts, progress=progress, cancel=cancel)
         measured = base.measured()
@@ -232,11 +233,8 @@ class DatasetIndex:
         """Let the generation before the present one serve again; returns (that one, the one before)."""
         with self._pointer_lock:
             present = self._generations.current(self._name)
-            older = [
-                each.number
-                for each in self._generations.all(self._name)
-                if each.published and present is not None and each.number < present
-            ]
+            published = [each.number for each in self._generations.all(self._name) if each.published]
+            older = [number for number in published if present is not None and number < present]
             if present is None or not older:
                 raise NotFound(
                     f"{self._name!r} has no older generation to go back to",
@@ -323,7 +321,7 @@ class DatasetIndex:
         for key in generation.files:
             held = self._passages.get((generation.recipe.identifier, key))
             stored = held or self._embeddings.get(generation.recipe, key, None)
-            # Embeddings of files that the version has no more may be gone; nobody will ask for them.
+            # Those of files that the version has no more may be gone; nobody will ask for them.
             if stored is not None:
                 parts.append((key, stored))
         self._base = replace(

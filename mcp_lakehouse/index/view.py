@@ -195,8 +195,8 @@ class View:
             if part is None:
                 return np.zeros(len(numbers), np.bool_)
             known: NDArray[np.bool_] = numbers < len(part.passages)
-            if allowed is None:
-                return known
-            return known & allowed[part.start + np.minimum(numbers, len(part.passages) - 1)]
+            if allowed is not None:
+                known &= allowed[part.start + np.minimum(numbers, len(part.passages) - 1)]
+            return known
 
         return mask

@@ -14,7 +14,14 @@ from mcp_lakehouse.ingest.types import merge_columns
 from mcp_lakehouse.ingest.writing import Columns, write
 from mcp_lakehouse.worker.channel import Message
 
-COLUMNS: Columns = [("source", "VARCHAR"), ("page", "INTEGER"), ("section", "VARCHAR"), ("text", "VARCHAR")]
+# `line`: where the text begins in its source, from 1 (text and Markdown only).
+COLUMNS: Columns = [
+    ("source", "VARCHAR"),
+    ("page", "INTEGER"),
+    ("section", "VARCHAR"),
+    ("text", "VARCHAR"),
+    ("line", "INTEGER"),
+]
 # Page (from 1; PDF only), section (headings joined by " > "), text.
 Part: TypeAlias = "tuple[int | None, str | None, str]"
 
@@ -22,6 +29,9 @@ Part: TypeAlias = "tuple[int | None, str | None, str]"
 MAX_TEXT_CHARS = 1_000_000
 _BATCH_ROWS = 2_000
 _BATCH_CHARS = 8_000_000
+# Formats whose parts are all of the source's lines, in order.
+_WITH_LINES = frozenset({"markdown", "text"})
+_Row: TypeAlias = "tuple[str, int | None, str | None, str, int | None]"
 
 
 def load_documents(job: Job, files: Sequence[Message], existing: Columns | None) -> tuple[Columns, list[Message]]:
@@ -30,13 +40,13 @@ def load_documents(job: Job, files: Sequence[Message], existing: Columns | None)
     Raises `UnreadableSource` for a file without any text, naming the cause.
     """
     columns = COLUMNS if existing is None else merge_columns(existing, COLUMNS)
-    job.rows("CREATE TEMP TABLE documents (source VARCHAR, page INTEGER, section VARCHAR, text VARCHAR)")
+    job.rows("CREATE TEMP TABLE documents (source VARCHAR, page INTEGER, section VARCHAR, text VARCHAR, line INTEGER)")
     done = 0
     for file in files:
         name, path = file["name"], Path(file["path"])
         try:
             with reading(name, path):
-                _insert(job, name, _parts(job, path, name, file["format"]))
+                _insert(job, name, _parts(job, path, name, file["format"]), lines=file["format"] in _WITH_LINES)
         except UnreadableSource as error:
             if len(files) == 1:
                 raise
@@ -93,16 +103,19 @@ def _parts(job: Job, path: Path, name: str, format_name: str) -> Iterator[Part]:
     return ((None, None, page) for page in text.split("\f"))
 
 
-def _insert(job: Job, name: str, parts: Iterator[Part]) -> None:
-    rows: list[tuple[str, int | None, str | None, str]] = []
+def _insert(job: Job, name: str, parts: Iterator[Part], *, lines: bool) -> None:
+    rows: list[_Row] = []
     size = 0
+    following = 1
     empty = True
     for page, section, text in parts:
         for piece in split_long(text):
+            first = following + len(piece) - len(piece.lstrip("\n"))
+            following += piece.count("\n")
             if not piece.strip():
                 continue
             empty = False
-            rows.append((name, page, section, piece.strip("\n")))
+            rows.append((name, page, section, piece.strip("\n"), first if lines else None))
             size += len(piece)
             if len(rows) >= _BATCH_ROWS or size >= _BATCH_CHARS:
                 _flush(job, rows)
@@ -113,10 +126,10 @@ def _insert(job: Job, name: str, parts: Iterator[Part]) -> None:
         job.note(f"{name} holds no text")
 
 
-def _flush(job: Job, rows: list[tuple[str, int | None, str | None, str]]) -> None:
+def _flush(job: Job, rows: list[_Row]) -> None:
     import pyarrow as pa
 
-    kinds = [pa.string(), pa.int32(), pa.string(), pa.string()]
+    kinds = [pa.string(), pa.int32(), pa.string(), pa.string(), pa.int32()]
     columns = [pa.array([_storable(row[place]) for row in rows], kind) for place, kind in enumerate(kinds)]
     job.connection.register("chunk", pa.Table.from_arrays(columns, [name for name, _ in COLUMNS]))
     job.rows("INSERT INTO documents SELECT * FROM chunk")

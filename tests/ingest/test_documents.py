@@ -10,14 +10,20 @@ from mcp_lakehouse.ingest.documents import MAX_TEXT_CHARS, split_long
 from mcp_lakehouse.ingest.html import html_parts
 from mcp_lakehouse.ingest.markdown import markdown_parts
 
-COLUMNS = [("source", "VARCHAR"), ("page", "INTEGER"), ("section", "VARCHAR"), ("text", "VARCHAR")]
+COLUMNS = [
+    ("source", "VARCHAR"),
+    ("page", "INTEGER"),
+    ("section", "VARCHAR"),
+    ("text", "VARCHAR"),
+    ("line", "INTEGER"),
+]
 
 
 def test_a_pdf_is_read_by_page_and_pages_without_text_are_told(loading: Loading) -> None:
     loaded = loading.load_text("t.pdf", pdf(["Hello one", "", "And three"]))
     assert loaded.answer["kind"] == "documents"
     assert list(loaded.types.items()) == COLUMNS
-    assert loaded.rows == [("t.pdf", 1, None, "Hello one"), ("t.pdf", 3, None, "And three")]
+    assert loaded.rows == [("t.pdf", 1, None, "Hello one", None), ("t.pdf", 3, None, "And three", None)]
     assert "no text on pages 2" in loaded.notes
 
 
@@ -103,7 +109,14 @@ def test_deep_html_is_no_danger() -> None:
 
 def test_text_is_one_row_for_each_page_of_it(loading: Loading) -> None:
     loaded = loading.load_text("t.txt", "hello\n\fwörld\r\nend")
-    assert loaded.rows == [("t.txt", None, None, "hello"), ("t.txt", None, None, "wörld\nend")]
+    assert loaded.rows == [("t.txt", None, None, "hello", 1), ("t.txt", None, None, "wörld\nend", 2)]
+
+
+def test_a_row_says_in_which_line_of_its_source_it_begins(loading: Loading) -> None:
+    text = "---\na: 1\n---\n\n# One\nx\n\n\n## Two\ny\n"
+    lines = text.split("\n")
+    for _, _, _, part, line in loading.load_text("t.md", text).rows:
+        assert lines[line - 1] == part.split("\n")[0]
 
 
 def test_documents_in_older_encodings_are_told(loading: Loading) -> None:
@@ -143,6 +156,6 @@ def test_a_document_without_text_is_an_error_alone_and_told_among_others(loading
 
 
 def test_documents_join_a_dataset_of_documents_only(loading: Loading) -> None:
-    assert loading.load_text("a.txt", "x", columns=COLUMNS).rows == [("a.txt", None, None, "x")]
+    assert loading.load_text("a.txt", "x", columns=COLUMNS).rows == [("a.txt", None, None, "x", 1)]
     with pytest.raises(SchemaMismatch):
         loading.load_text("a.txt", "x", columns=[("page", "VARCHAR")])

@@ -205,3 +205,14 @@ def test_the_lake_knows_of_its_generations(lake: Lakehouse) -> None:
         "SELECT operation, from_version, to_version, who FROM system.operations "
         "WHERE dataset = 'known' AND operation LIKE '%index' ORDER BY time DESC, from_version DESC LIMIT 1",
     ) == [["rollback_index", 2, 1, "ann"]]
+
+
+def test_a_citation_of_a_document_says_page_or_lines(lake: Lakehouse) -> None:
+    text = "# Birds\n\nThe heron stands in the reeds.\n\n# Fish\n\nThe pike waits\nunder the bridge.\n"
+    lake.ingest({"name": "field notes.md", "text": text})
+    hit = lake.search("pike bridge", datasets="field_notes", k=1).results[0]
+    assert "&lines=5-8" in hit.id
+    assert hit.title == "field notes.md, Fish"
+    passage = lake.fetch(hit.id)
+    assert passage.metadata["lines"] == "5-8"
+    assert "\n".join(text.split("\n")[4:8]) == passage.text
