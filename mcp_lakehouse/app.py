@@ -26,12 +26,15 @@ _CLOSE_SECONDS = 5.0
 
 
 @contextlib.contextmanager
-def opened(settings: Settings) -> Iterator[Lakehouse]:
-    """The lake of these settings, traced as they say."""
+def opened(settings: Settings, *, look: Callable[[Settings], None] | None = None) -> Iterator[Lakehouse]:
+    """The lake of these settings, traced as they say; `look` is called before it is opened."""
     # Before the lake, so that a wrong exporter is told at once; spans end when there is a journal for them.
     tracing = trace.configure(settings, version=__version__, sink=lambda spans: lake.journal.spans(spans))
-    with contextlib.closing(tracing), Lakehouse.open(settings=settings) as lake:
-        yield lake
+    with contextlib.closing(tracing):
+        if look is not None:
+            look(settings)
+        with Lakehouse.open(settings=settings) as lake:
+            yield lake
 
 
 @contextlib.contextmanager
@@ -42,18 +45,7 @@ def opened_for(
 
     Where there is nothing at all, a lake is made, which is told; without `make` that is `NotFound`.
     """
-    settings = read(allow)
-    bucket = open_bucket(settings.lake, os.environ)
-    place = bucket.local_path("") or bucket.url
-    new = next(iter(bucket.list()), None) is None
-    if new and not make:
-        raise NotFound(
-            f"there is no lake at {place}",
-            hint="mcp-lakehouse ingest FILE makes one; --lake or LAKEHOUSE_LAKE names another",
-        )
-    with opened(settings) as lake:
-        if new:
-            say(f"note: there was no lake at {printable(str(place))}; this is a new one")
+    with opened(read(allow), look=_tell_new if make else _check_there) as lake:
         yield lake
 
 
@@ -115,3 +107,26 @@ async def _end_on_signal(close: Callable[[], None]) -> None:
                 await anyio.to_thread.run_sync(close, abandon_on_cancel=True)
             # A thread of the transport blocks in a read of stdin that nothing but the client can end.
             os._exit(0)
+
+
+def _check_there(settings: Settings) -> None:
+    place = _empty_place(settings)
+    if place is not None:
+        raise NotFound(
+            f"there is no lake at {place}",
+            hint="mcp-lakehouse ingest FILE makes one; --lake or LAKEHOUSE_LAKE names another",
+        )
+
+
+def _tell_new(settings: Settings) -> None:
+    place = _empty_place(settings)
+    if place is not None:
+        say(f"note: there is no lake at {printable(place)} yet; this makes one")
+
+
+def _empty_place(settings: Settings) -> str | None:
+    """Where the lake is to be, if there is nothing yet."""
+    bucket = open_bucket(settings.lake, os.environ)
+    if next(iter(bucket.list()), None) is not None:
+        return None
+    return str(bucket.local_path("") or bucket.url)

@@ -60,7 +60,7 @@ def test_a_new_lake_is_told_of_and_only_loading_makes_one(cli: Cli) -> None:
     for command in (["sql", "SELECT 1"], ["datasets"], ["describe", "t"], ["rebuild"]):
         assert "there is no lake at" in cli(*command, "--lake", "slip", expect=1).stderr
     assert not (cli.folder / "slip").exists()
-    assert f"there was no lake at {cli.folder / 'slip'}" in cli("ingest", "t.csv", "--lake", "slip").stderr
+    assert f"there is no lake at {cli.folder / 'slip'} yet" in cli("ingest", "t.csv", "--lake", "slip").stderr
     assert "no lake" not in cli("ingest", "t.csv", "--lake", "slip").stderr
 
 

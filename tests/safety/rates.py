@@ -104,7 +104,13 @@ def _judged(fixture: Planted, case: Case) -> Outcome:
 
 def _still_answers(fixture: Planted) -> str:
     """What is wrong with a `SELECT 1`, "" if nothing; a killed worker has been replaced by then."""
-    ending, said = _bounded(lambda: ("answered", str(patiently(lambda: fixture.lake.sql("SELECT 1")).rows)))
+
+    def call() -> tuple[str, str]:
+        # Waits for a worker that starts, which on a busy machine takes longer than a statement may here.
+        fixture.lake.confinement()
+        return "answered", str(patiently(lambda: fixture.lake.sql("SELECT 1")).rows)
+
+    ending, said = _bounded(call)
     return "" if (ending, said) == ("answered", "[[1]]") else f"SELECT 1 afterwards: {ending} {said}"
 
 
