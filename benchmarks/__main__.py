@@ -13,7 +13,7 @@ from pathlib import Path
 
 import anyio
 
-from benchmarks import answers, cancel, commits, ingest, large, quality, sql, start, story, surface, vectors
+from benchmarks import answers, cancel, commits, hybrid, ingest, large, quality, sql, start, story, surface, vectors
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 ALL = {
@@ -26,6 +26,7 @@ ALL = {
     "surface": surface.run,
     "quality": quality.run,
     "vectors": vectors.run,
+    "hybrid": hybrid.run,
     "story": story.run,
     "answers": answers.run,
 }

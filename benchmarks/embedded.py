@@ -32,11 +32,12 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Corpus:
-    """`vectors` are those of `texts`, in order; `queries` are vectors of further texts; `source` says where from."""
+    """`vectors` are those of `texts`, in order; `queries` those of `asked`; `source` says where from."""
 
     vectors: Floats
     queries: Floats
     texts: list[str]
+    asked: list[str]
     groups: NDArray[np.int64]
     source: str
 
@@ -53,7 +54,7 @@ def corpus(count: int, embedder: str = "minilm") -> Corpus:
     groups = np.array([names.index(found[place][1]) for place in order[:count]])
     vectors, model = _embedded(texts, embedder)
     source = f"{count:,} distinct pieces of {WORDS} words, half overlapping, of {', '.join(names)}, embedded by {model}"
-    return Corpus(vectors[:count], vectors[count:], texts[:count], groups, source)
+    return Corpus(vectors[:count], vectors[count:], texts[:count], texts[count:], groups, source)
 
 
 def windows(folder: Path) -> Iterator[tuple[str, str]]:
@@ -79,8 +80,9 @@ def made_up(count: int, *, dimensions: int = DIMENSIONS, seed: int = 0) -> Corpu
         place = slice(start, min(start + 50_000, len(vectors)))
         own = random.standard_normal((place.stop - start, dimensions), dtype=np.float32) @ fading
         vectors[place] = normalised(centres[groups[place]] + 2 * own)
-    texts = [f"row {number} of group {groups[number]}" for number in range(count)]
-    return Corpus(vectors[:count], vectors[count:], texts, groups[:count], f"{count:,} made-up vectors in clusters")
+    texts = [f"row {number} of group {groups[number]}" for number in range(len(vectors))]
+    source = f"{count:,} made-up vectors in clusters"
+    return Corpus(vectors[:count], vectors[count:], texts[:count], texts[count:], groups[:count], source)
 
 
 def perturbed(base: Corpus, copies: int) -> Corpus:
@@ -94,7 +96,8 @@ def perturbed(base: Corpus, copies: int) -> Corpus:
     return Corpus(
         np.concatenate(pieces),
         base.queries,
-        [],
+        [f"{text} copy {copy}" for copy in range(copies) for text in base.texts],
+        base.asked,
         np.tile(base.groups, copies),
         f"{copies * count:,} vectors: {base.source}, and {copies - 1} copies of each, moved at random",
     )

@@ -27,6 +27,7 @@ from mcp_lakehouse.catalog.catalog import (
 )
 from mcp_lakehouse.catalog.statistics import Statistics
 from mcp_lakehouse.catalog.system import System, journal_columns
+from mcp_lakehouse.catalog.visible import Visible
 from mcp_lakehouse.errors import (
     Cancelled,
     InvalidInput,
@@ -62,7 +63,6 @@ from mcp_lakehouse.scratch import Scratch
 from mcp_lakehouse.settings import Settings, read_settings
 from mcp_lakehouse.sql.results import Results
 from mcp_lakehouse.sql.runner import Parameters, Runner
-from mcp_lakehouse.catalog.visible import Visible
 from mcp_lakehouse.store import Bucket, open_bucket
 from mcp_lakehouse.store.copies import LocalCopies
 from mcp_lakehouse.store.failures import local_failure
@@ -475,7 +475,7 @@ class Lakehouse:
             self._journal.error(error, operation="index", dataset=dataset, who=who)
             return f"the rows are loaded, but not searchable yet: {error.message}; hint: {error.hint}"
 
-    def _matching(self, dataset: Dataset, where: str, cancel: CancelToken) -> np.ndarray:
+    def _matching(self, dataset: Dataset, where: str, cancel: CancelToken) -> tuple[np.ndarray, bool]:
         return self._runner.matching(dataset.name, dataset.snapshot.version, where, cancel=cancel)
 
     def _export(
@@ -493,7 +493,9 @@ class Lakehouse:
             list_datasets=self.list_datasets,
             describe_dataset=self.describe_dataset,
             sql=self.sql,
-            chat=open_chat(self.settings.text("chat"), environment=os.environ),
+            chat=open_chat(
+                self.settings.text("chat"), environment=os.environ, trace_content=self.settings.flag("trace_content")
+            ),
             embedder=self._indexes.embedder,
         )
 

@@ -68,6 +68,8 @@ class SearchLimits:
     depth: int = 100
     depth_of_a_hit: int = 4
     embedded_queries: int = 256
+    # One byte for each passage.
+    kept_filters: int = 16
     columns: int = 12
     column_chars: int = 200
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -13,14 +12,13 @@ from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.catalog.catalog import Catalog, Dataset
 from mcp_lakehouse.errors import InvalidInput, LakehouseError, StatementFailed
-from mcp_lakehouse.index.citation import HASH_DIGITS, PassageId
+from mcp_lakehouse.index.citation import PassageId
+from mcp_lakehouse.index.hits import Hits
 from mcp_lakehouse.index.index import DatasetIndex
-from mcp_lakehouse.index.naming import page_of, title_of
-from mcp_lakehouse.index.passages import text_hash
 from mcp_lakehouse.index.requests import MODES, Progress, Query
-from mcp_lakehouse.index.view import Candidates, Place, View
+from mcp_lakehouse.index.view import Candidates, View
 from mcp_lakehouse.limits import SearchLimits
-from mcp_lakehouse.records import Hit, Json, Passage, SearchResult
+from mcp_lakehouse.records import Passage, SearchResult
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,8 +27,8 @@ if TYPE_CHECKING:
     from mcp_lakehouse.llm.embedder import Embedder
 
 Mode = Literal["hybrid", "vector", "keyword"]
-# Rows of a dataset's version that a condition holds for.
-Matching = Callable[[Dataset, str, CancelToken], "NDArray[np.int64]"]
+# Rows of a dataset's version that a condition holds for, and whether it will hold for the same ones again.
+Matching = Callable[[Dataset, str, CancelToken], "tuple[NDArray[np.int64], bool]"]
 _CONTEXT_CHARS = 300
 
 
@@ -44,6 +42,14 @@ class _Source:
     candidates: Candidates
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Filter:
+    """Which passages pass (bool, one for each of the view), and of how many rows they are."""
+
+    allowed: NDArray[np.bool_]
+    rows: int
+
+
 class Searcher:
     """Searches the datasets of one lake."""
 
@@ -54,7 +60,9 @@ class Searcher:
         self._index_of = index_of
         self._matching = matching
         self._limits = limits
+        self._hits = Hits(index_of, limits)
         self._embedded: OrderedDict[tuple[str, str], NDArray[np.float32]] = OrderedDict()
+        self._filtered: OrderedDict[tuple[int, str], tuple[View, _Filter]] = OrderedDict()
 
     def search(self, query: Query, *, progress: Progress, cancel: CancelToken) -> SearchResult:
         """The best `k` passages. Raises `InvalidInput`, `NotFound`, what the filter raises, and `Cancelled`."""
@@ -77,7 +85,10 @@ class Searcher:
         if not sources and trouble is not None:
             raise trouble
         best = self._ranked(sources, mode, query.k)
-        hits = [self._hit(source, position, score, query.columns, cancel) for source, position, score in best]
+        hits = [
+            self._hits.hit(source.dataset, source.view.place(position), score, query.columns, cancel)
+            for source, position, score in best
+        ]
         trace.annotate(mode=mode, k=query.k, hits=len(hits), datasets=len(sources))
         return SearchResult(
             results=hits,
@@ -91,41 +102,7 @@ class Searcher:
         """The exact passage an address stands for, from the version it names."""
         wanted = PassageId.parse(identifier)
         dataset = self._catalog.get(wanted.dataset, version=wanted.version)
-        if not dataset.text:
-            raise InvalidInput(f"{dataset.name!r} has no text in version {wanted.version}", hint="search again")
-        row = wanted.row
-        for file in dataset.snapshot.files:
-            if row < file.rows:
-                break
-            row -= file.rows
-        else:
-            raise InvalidInput(
-                f"version {wanted.version} of {dataset.name!r} has {dataset.snapshot.rows:,} rows, "
-                f"no row {wanted.row:,}",
-                hint="give an id that search or ask returned",
-            )
-        values = self._index_of(dataset.name).rows(dataset, file, cancel).get(row)
-        whole = _text_of(dataset, values)
-        start, end = self._extent(wanted, whole)
-        text = whole[start:end]
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-        if wanted.digest is not None and not digest.startswith(wanted.digest):
-            raise InvalidInput(
-                f"the text at {identifier[:200]!r} is not what was cited: its hash is {digest[:HASH_DIGITS]}",
-                hint="the id was changed, or the file was; search again",
-            )
-        metadata: dict[str, Json] = {"dataset": dataset.name, "version": wanted.version, "row": wanted.row}
-        page = page_of(dataset, values)
-        metadata |= {"chunk": wanted.chunk} if wanted.chunk is not None else {}
-        metadata |= {"page": page} if page is not None else {}
-        metadata |= {"lines": f"{wanted.lines[0]}-{wanted.lines[1]}"} if wanted.lines else {}
-        metadata["source"] = _source_of(dataset, values)
-        metadata["sha256"] = digest
-        before, after = whole[max(0, start - _CONTEXT_CHARS) : start], whole[end : end + _CONTEXT_CHARS]
-        metadata |= {"before": before} if before else {}
-        metadata |= {"after": after} if after else {}
-        metadata["columns"] = self._columns(dataset, values, None)
-        return Passage(identifier, title_of(dataset, values, wanted.row), text, identifier, metadata)
+        return self._hits.passage(dataset, wanted, identifier, cancel)
 
     # Inside -----------------------------------------------------------------------------------
 
@@ -167,19 +144,31 @@ class Searcher:
         dataset = view.dataset
         embedder = None if mode == "keyword" else index.embedder(view.recipe)
         vector = None if embedder is None else self._embed(embedder, text)
-        allowed = None
-        matching = view.total
-        if query.where is not None and query.where.strip():
-            rows = self._matching(dataset, query.where, cancel)
-            allowed = view.positions_of(rows)
-            matching = len(rows)
+        where = (query.where or "").strip()
+        chosen = self._filter(view, where, cancel) if where else None
         depth = max(self._limits.depth, self._limits.depth_of_a_hit * query.k)
         with trace.span("index.search", dataset=dataset.name):
-            candidates = view.candidates("" if mode == "vector" else text, vector, depth=depth, allowed=allowed)
-        if allowed is not None:
-            of = f"{matching:,} of {dataset.snapshot.rows:,} rows match the filter; "
+            words = "" if mode == "vector" else text
+            candidates = view.candidates(words, vector, depth=depth, allowed=chosen.allowed if chosen else None)
+        if chosen is not None:
+            of = f"{chosen.rows:,} of {dataset.snapshot.rows:,} rows match the filter; "
             candidates = _with_plan(candidates, of + candidates.plan)
         return _Source(dataset, view, embedder, candidates)
+
+    def _filter(self, view: View, where: str, cancel: CancelToken) -> _Filter:
+        """What a condition lets pass. Versions never change, so most conditions need to be asked once."""
+        key = (id(view), where)
+        # The view is kept beside, so that no other one can take its identity meanwhile.
+        held = self._filtered.get(key)
+        if held is not None:
+            return held[1]
+        rows, repeatable = self._matching(view.dataset, where, cancel)
+        found = _Filter(view.positions_of(rows), len(rows))
+        if repeatable:
+            self._filtered[key] = (view, found)
+            while len(self._filtered) > self._limits.kept_filters:
+                self._filtered.popitem(last=False)
+        return found
 
     def _embed(self, embedder: Embedder, text: str) -> NDArray[np.float32]:
         key = (embedder.model, text)
@@ -238,102 +227,8 @@ class Searcher:
             best.append((source, position, value))
         return best
 
-    def _hit(
-        self, source: _Source, position: int, score: float, columns: Sequence[str] | None, cancel: CancelToken
-    ) -> Hit:
-        dataset, place = source.dataset, source.view.place(position)
-        file = dataset.snapshot.files[place.part.ordinal]
-        values = self._index_of(dataset.name).rows(dataset, file, cancel).get(place.row_in_part)
-        whole = _text_of(dataset, values)
-        text = whole[place.start : place.end]
-        identifier = str(self._identifier(dataset, place, text, values, whole))
-        return Hit(
-            id=identifier,
-            title=title_of(dataset, values, place.row),
-            url=identifier,
-            score=round(score, 4),
-            text=text,
-            dataset=dataset.name,
-            columns=self._columns(dataset, values, columns),
-        )
-
-    def _identifier(
-        self, dataset: Dataset, place: Place, text: str, values: Mapping[str, Json], whole: str
-    ) -> PassageId:
-        first_line = values.get("line") if dataset.kind == "documents" else None
-        lines = None
-        if isinstance(first_line, int):
-            start = first_line + whole.count("\n", 0, place.start)
-            lines = (start, start + text.count("\n"))
-        return PassageId(
-            dataset=dataset.name,
-            version=dataset.snapshot.version,
-            row=place.row,
-            chunk=place.chunk,
-            chars=(place.start, place.end),
-            digest=text_hash(text).hex()[:HASH_DIGITS],
-            page=page_of(dataset, values),
-            lines=lines,
-        )
-
-    def _columns(self, dataset: Dataset, values: Mapping[str, Json], wanted: Sequence[str] | None) -> dict[str, Json]:
-        limits = self._limits
-        if wanted is not None:
-            by_name = {name.casefold(): name for name in values}
-            unknown = [name for name in wanted if name.casefold() not in by_name]
-            if unknown:
-                raise InvalidInput(
-                    f"{dataset.name!r} has no column {unknown[0][:100]!r}", hint=f"columns: {', '.join(values)}"[:2_000]
-                )
-            return {by_name[name.casefold()]: values[by_name[name.casefold()]] for name in wanted}
-        shown = [name for name in values if name not in dataset.text and values[name] is not None]
-        return {name: _short(values[name], limits.column_chars) for name in shown[: limits.columns]}
-
-    @staticmethod
-    def _extent(wanted: PassageId, whole: str) -> tuple[int, int]:
-        if wanted.chars is not None:
-            start, end = wanted.chars
-            if not 0 <= start < end <= len(whole):
-                raise InvalidInput(
-                    f"the row's text has {len(whole):,} characters, no {start}-{end}", hint="search again"
-                )
-            return start, end
-        if wanted.chunk is None:
-            return 0, len(whole)
-        from mcp_lakehouse.index.chunking import spans
-
-        found = spans(whole)
-        if wanted.chunk >= len(found):
-            raise InvalidInput(
-                f"the row has {len(found)} passages, no chunk {wanted.chunk}", hint="chunks count from 0"
-            )
-        return found[wanted.chunk]
-
 
 def _with_plan(candidates: Candidates, plan: str) -> Candidates:
     from dataclasses import replace
 
     return replace(candidates, plan=plan)
-
-
-def _text_of(dataset: Dataset, values: Mapping[str, Json]) -> str:
-    return "\n".join(str(values[name]) for name in dataset.text if values.get(name) is not None)
-
-
-def _source_of(dataset: Dataset, values: Mapping[str, Json]) -> str:
-    source = values.get("source")
-    if dataset.kind == "documents" and isinstance(source, str):
-        return source
-    return ", ".join(dict.fromkeys(entry.source for entry in dataset.lineage(_SOURCES)))
-
-
-_SOURCES = 3
-
-
-def _short(value: Json, chars: int) -> Json:
-    if isinstance(value, str) and len(value) > chars:
-        return f"{value[:chars]}… [{len(value) - chars:,} more characters]"
-    if isinstance(value, list | dict):
-        text = str(value)
-        return value if len(text) <= chars else f"{text[:chars]}…"
-    return value

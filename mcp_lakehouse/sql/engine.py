@@ -22,6 +22,7 @@ from mcp_lakehouse.errors import InvalidInput, LakehouseError, LimitExceeded, St
 from mcp_lakehouse.limits import KIB
 from mcp_lakehouse.sql import hints
 from mcp_lakehouse.sql.guard import RESULT_PREFIX, SYSTEM_SCHEMA, Checked, Parser, TableName, check, check_condition
+from mcp_lakehouse.sql.repeatable import is_repeatable
 from mcp_lakehouse.sql.values import quote, wire_type
 from mcp_lakehouse.store.failures import FULL, local_failure
 from mcp_lakehouse.worker import confine
@@ -123,6 +124,8 @@ class Engine:
         self._confined = confined
         self._parser = _parser(connection)
         self._checked: dict[str, Checked] = {}
+        self._conditions: dict[str, Checked] = {}
+        self._consistent: frozenset[str] = frozenset()
         # The text of a checked statement as the engine parsed it: parsing it again takes as long as a small one runs.
         self._parsed: dict[str, str | duckdb.Statement] = {}
         # What each view holds now: (schema, view name) -> the parent's token for that content.
@@ -352,22 +355,40 @@ class Engine:
         """The numbers of the rows of one version that a condition holds for: BIGINTs, (file << 40) | row in it."""
         name, version = request["dataset"], request["version"]
         rows = TableName("", name, ROWS_UNIT, str(version))
-        condition = check_condition(request["where"], self._parser, max_chars=request["max_chars"])
+        if request["where"] not in self._conditions:
+            if len(self._conditions) >= _KEPT_CHECKS:
+                self._conditions.clear()
+            found = check_condition(request["where"], self._parser, max_chars=request["max_chars"])
+            self._conditions[request["where"]] = found
+        condition = self._conditions[request["where"]]
         checked = Checked(condition.text, (*condition.tables, rows), condition.local_names, "WHERE")
         try:
             self._resolve(checked, channel)
             statement = f"SELECT {quote(ROW_NUMBER)} FROM {quote(rows.view)} AS {quote(name)} WHERE {condition.text}"
-            found = self._connection.sql(statement, params=_parameters(request.get("params")))
-            numbers = found.to_arrow_table().column(0).to_numpy()
+            numbers = self._connection.sql(statement).to_arrow_table().column(0).to_numpy()
         except _engine_errors() as error:
             explained = self._explain(error, checked)
             # The engine shows the statement, of which the caller knows the condition only.
             raise type(explained)(explained.message.split("\n\nLINE")[0], hint=explained.hint) from None
         if numbers.nbytes <= _INLINE_BYTES:
-            return {"rows": base64.b64encode(numbers.tobytes()).decode()}
+            return {
+                "rows": base64.b64encode(numbers.tobytes()).decode(),
+                "repeatable": self._repeatable(condition, rows),
+            }
         path = self._scratch / f"{request['result_id']}.rows"
         numbers.tofile(path)
-        return {"file": str(path)}
+        return {"file": str(path), "repeatable": self._repeatable(condition, rows)}
+
+    def _repeatable(self, condition: Checked, rows: TableName) -> bool:
+        """Whether the condition holds for the same rows of this version whenever it is asked."""
+        if not self._consistent:
+            found = self._connection.execute(
+                "SELECT function_name FROM duckdb_functions() WHERE function_type IN ('scalar', 'macro') "
+                "GROUP BY ALL HAVING bool_and(coalesce(stability, '') = 'CONSISTENT')"
+            ).fetchall()
+            self._consistent = frozenset(name.lower() for (name,) in found)
+        columns = frozenset(name.lower() for name, _ in self._columns[_place(rows)])
+        return is_repeatable(self._parser.tree(f"SELECT {condition.text}"), columns, self._consistent)
 
     def _export(self, request: Message) -> Message:
         """One data file's rows as an Arrow file of small compressed batches: any row is read at once.

@@ -146,13 +146,13 @@ class Runner:
         dataset: str,
         version: int,
         where: str,
-        params: Parameters = None,
         *,
         cancel: CancelToken | None = None,
-    ) -> np.ndarray:
+    ) -> tuple[np.ndarray, bool]:
         """The rows of one version that a condition holds for, as int64: `(file << 40) | row in that file`.
 
-        Files are numbered in the order of the version's snapshot. Raises as `run` does.
+        Files are numbered in the order of the version's snapshot. The other value says whether the condition
+        will hold for the same rows again. Raises as `run` does.
         """
         import numpy as np
 
@@ -162,7 +162,6 @@ class Runner:
             "dataset": dataset,
             "version": version,
             "where": where,
-            "params": params,
             "max_chars": sql.statement_chars,
             "result_id": self._results.new_identifier(),
             "cpu_seconds": sql.timeout_seconds * sql.threads + 1,
@@ -177,10 +176,10 @@ class Runner:
                     on_timeout="the filter",
                 )
             if "rows" in answer:
-                return np.frombuffer(base64.b64decode(answer["rows"]), np.int64)
+                return np.frombuffer(base64.b64decode(answer["rows"]), np.int64), answer["repeatable"]
             path = Path(answer["file"])
             try:
-                return np.fromfile(path, np.int64)
+                return np.fromfile(path, np.int64), answer["repeatable"]
             finally:
                 path.unlink(missing_ok=True)
 

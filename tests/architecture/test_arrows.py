@@ -34,11 +34,16 @@ HEAVY = (
     "anyio",
     "deltalake",
     "duckdb",
+    "hnswlib",
+    "httpx",
     "lakehouse_tools",
     "langfuse",
     "markdown_it",
     "mcp",
+    "numkong",
+    "numpy",
     "obstore",
+    "onnxruntime",
     "opentelemetry.exporter",
     "opentelemetry.sdk",
     "pyarrow",
@@ -47,6 +52,8 @@ HEAVY = (
     "python_calamine",
     "requests",
     "selectolax",
+    "tantivy",
+    "tokenizers",
 )
 LINES_OF_A_FILE = 350
 LINES_WITH_A_REASON = 600

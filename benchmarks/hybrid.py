@@ -1,0 +1,149 @@
+"""Hybrid search with filters through the lake, beside LanceDB, over the same vectors and texts.
+
+Vectors are made beforehand for both, those of the queries too, so that neither embeds anything while it is timed.
+`LAKEHOUSE_BENCH_VECTORS` and `LAKEHOUSE_BENCH_MILLION` mean what they do for `vectors`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.embedded import Corpus, Floats, corpus, perturbed
+from benchmarks.measure import Timing, interleave, table
+from benchmarks.vectors import AREAS, COUNT, DRAWN, SHARES, Filter, Rows, with_columns
+from mcp_lakehouse import Lakehouse
+from mcp_lakehouse.llm.embedder import default_spec
+
+K = 10
+ASKED = 40
+
+
+class Remembering:
+    """An embedder that knows the vector of every text it will be asked for."""
+
+    def __init__(self, base: Corpus) -> None:
+        self.spec = default_spec()
+        self.model = "remembered"
+        self.dimensions = int(base.vectors.shape[1])
+        self.share, self.floor = 0.5, 0.0
+        self._vectors: dict[str, Floats] = dict(zip(base.texts, base.vectors, strict=True))
+        self._vectors |= dict(zip(base.asked, base.queries, strict=True))
+
+    def embed(self, texts: Sequence[str], **_: object) -> Floats:
+        """The vectors of known texts."""
+        return np.stack([self._vectors[text] for text in texts])
+
+
+def run(folder: Path) -> str:
+    """The Markdown sections."""
+    base = corpus(int(os.environ.get("LAKEHOUSE_BENCH_VECTORS", COUNT)))
+    sections = [_section(base, folder / "first")]
+    if os.environ.get("LAKEHOUSE_BENCH_MILLION"):
+        sections.append(_section(perturbed(base, 10), folder / "million"))
+    return "\n\n".join(sections)
+
+
+def _section(base: Corpus, folder: Path) -> str:
+    rows = with_columns(base)
+    folder.mkdir(parents=True)
+    source = folder / "texts.parquet"
+    _write(rows, source)
+    peer = _peer(rows, folder / "lance")
+    with Lakehouse.open(folder / "lake", allow=[folder]) as lake:
+        embedder: Any = Remembering(base)
+        lake._indexes._embedders[embedder.spec] = embedder
+        lake.ingest(source, dataset="texts", text=["text"])
+        lines = [_line(lake, peer, rows, share) for share in (*SHARES, None)]
+    head = [
+        "rows that match", "served by", "new filter, p50 ms", "p99 ms", "filter asked before, p50 ms", "p99 ms",
+        "LanceDB p50 ms", "p99 ms", "new / LanceDB", "asked before / LanceDB",
+    ]  # fmt: skip
+    return (
+        f"### Hybrid search with a filter: {len(base.vectors):,} × {base.vectors.shape[1]}\n\n"
+        f"SQL filter, vectors, keywords, fusion and the rows of {K} hits, without embedding the query; {base.source}. "
+        f"LanceDB: IVF_HNSW_SQ and its own full-text index, reciprocal rank fusion, indices on the filter's columns.\n\n"
+    ) + table(head, lines)
+
+
+def _line(lake: Lakehouse, peer: Callable[[str, Floats, str], int], rows: Rows, share: float | None) -> list[str]:
+    base = rows.corpus
+    ours: list[float] = []
+    theirs: list[float] = []
+    fresh: list[float] = []
+    plan = ""
+    for number in range(ASKED):
+        area = int(rows.far[number])
+        chosen = Filter("area", area) if share is None else Filter("" if share == 1 else "draw", round(share * DRAWN))
+        text, vector, where = base.asked[number], base.queries[number], chosen.where if chosen.column else ""
+        # Another way to say the same, for a condition that was asked before is remembered.
+        new = f"{where} AND id > -{number + 1}" if where else None
+        found = interleave(
+            {
+                "ours": lambda text=text, where=where: lake.search(text, "texts", where or None, K),
+                "peer": lambda text=text, vector=vector, where=where: peer(text, vector, where),
+            },
+            rounds=1,
+        )
+        fresh += interleave({"new": partial(lake.search, text, "texts", new, K)}, rounds=1, warm_up=0)["new"].seconds
+        ours += found["ours"].seconds
+        theirs += found["peer"].seconds
+        plan = plan or lake.search(text, "texts", where or None, K).plan["texts"].rsplit("; ", 1)[-1].split(" over")[0]
+    first, mine, other = Timing(tuple(fresh)), Timing(tuple(ours)), Timing(tuple(theirs))
+    name = f"the farthest of {AREAS} areas" if share is None else f"{share * 100:g} %"
+    times = [f"{each * 1000:.1f}" for t in (first, mine, other) for each in (t.median, t.percentile(0.99))]
+    return [name, plan, *times, f"{first.median / other.median:.2f}", f"{mine.median / other.median:.2f}"]
+
+
+def _write(rows: Rows, path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {"id": np.arange(len(rows.draw)), "text": rows.corpus.texts, "draw": rows.draw, "area": rows.area}
+    pq.write_table(pa.table(columns), path)
+
+
+def _peer(rows: Rows, folder: Path) -> Callable[[str, Floats, str], int]:
+    import lancedb
+    import pyarrow as pa
+    from lancedb.rerankers import RRFReranker
+
+    vectors = rows.corpus.vectors
+    listed = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
+    columns = {
+        "id": pa.array(np.arange(len(vectors))),
+        "vector": listed,
+        "text": pa.array(rows.corpus.texts),
+        "draw": pa.array(rows.draw),
+        "area": pa.array(rows.area),
+    }
+    made: Any = lancedb.connect(str(folder)).create_table("texts", data=pa.table(columns))
+    made.create_index(
+        metric="cosine",
+        vector_column_name="vector",
+        index_type="IVF_HNSW_SQ",
+        num_partitions=1,
+        m=16,
+        ef_construction=200,
+    )
+    for column in ("draw", "area"):
+        made.create_scalar_index(column)
+    made.create_fts_index("text")
+    reranker = RRFReranker()
+
+    def search(text: str, vector: Floats, where: str) -> int:
+        words = "".join(letter if letter.isalnum() else " " for letter in text)
+        asked = (
+            made.search(query_type="hybrid", vector_column_name="vector", fts_columns="text").vector(vector).text(words)
+        )
+        asked = asked.distance_type("cosine").rerank(reranker).limit(K)
+        if where:
+            asked = asked.where(where, prefilter=True)
+        return len(asked.select(["id", "text", "draw", "area"]).to_arrow())
+
+    return search

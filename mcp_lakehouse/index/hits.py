@@ -1,0 +1,156 @@
+"""Passages as readers get them: with text, title, columns, and an address that opens."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+
+from mcp_lakehouse.cancel import CancelToken
+from mcp_lakehouse.catalog.catalog import Dataset
+from mcp_lakehouse.errors import InvalidInput
+from mcp_lakehouse.index.chunking import spans
+from mcp_lakehouse.index.citation import HASH_DIGITS, PassageId
+from mcp_lakehouse.index.index import DatasetIndex
+from mcp_lakehouse.index.naming import page_of, title_of
+from mcp_lakehouse.index.passages import text_hash
+from mcp_lakehouse.index.view import Place
+from mcp_lakehouse.limits import SearchLimits
+from mcp_lakehouse.records import Hit, Json, Passage
+
+_CONTEXT_CHARS = 300
+_SOURCES = 3
+
+
+class Hits:
+    """Makes hits and passages from rows."""
+
+    def __init__(self, index_of: Callable[[str], DatasetIndex], limits: SearchLimits) -> None:
+        self._index_of = index_of
+        self._limits = limits
+
+    def hit(
+        self, dataset: Dataset, place: Place, score: float, columns: Sequence[str] | None, cancel: CancelToken
+    ) -> Hit:
+        """A passage that was found, with its citation."""
+        file = dataset.snapshot.files[place.part.ordinal]
+        values = self._index_of(dataset.name).rows(dataset, file, cancel).get(place.row_in_part)
+        whole = _text_of(dataset, values)
+        text = whole[place.start : place.end]
+        identifier = str(self._identifier(dataset, place, text, values, whole))
+        return Hit(
+            id=identifier,
+            title=title_of(dataset, values, place.row),
+            url=identifier,
+            score=round(score, 4),
+            text=text,
+            dataset=dataset.name,
+            columns=self._columns(dataset, values, columns),
+        )
+
+    def _identifier(
+        self, dataset: Dataset, place: Place, text: str, values: Mapping[str, Json], whole: str
+    ) -> PassageId:
+        first_line = values.get("line") if dataset.kind == "documents" else None
+        lines = None
+        if isinstance(first_line, int):
+            start = first_line + whole.count("\n", 0, place.start)
+            lines = (start, start + text.count("\n"))
+        return PassageId(
+            dataset=dataset.name,
+            version=dataset.snapshot.version,
+            row=place.row,
+            chunk=place.chunk,
+            chars=(place.start, place.end),
+            digest=text_hash(text).hex()[:HASH_DIGITS],
+            page=page_of(dataset, values),
+            lines=lines,
+        )
+
+    def _columns(self, dataset: Dataset, values: Mapping[str, Json], wanted: Sequence[str] | None) -> dict[str, Json]:
+        limits = self._limits
+        if wanted is not None:
+            by_name = {name.casefold(): name for name in values}
+            unknown = [name for name in wanted if name.casefold() not in by_name]
+            if unknown:
+                raise InvalidInput(
+                    f"{dataset.name!r} has no column {unknown[0][:100]!r}", hint=f"columns: {', '.join(values)}"[:2_000]
+                )
+            return {by_name[name.casefold()]: values[by_name[name.casefold()]] for name in wanted}
+        shown = [name for name in values if name not in dataset.text and values[name] is not None]
+        return {name: _short(values[name], limits.column_chars) for name in shown[: limits.columns]}
+
+    @staticmethod
+    def _extent(wanted: PassageId, whole: str) -> tuple[int, int]:
+        if wanted.chars is not None:
+            start, end = wanted.chars
+            if not 0 <= start < end <= len(whole):
+                raise InvalidInput(
+                    f"the row's text has {len(whole):,} characters, no {start}-{end}", hint="search again"
+                )
+            return start, end
+        if wanted.chunk is None:
+            return 0, len(whole)
+        found = spans(whole)
+        if wanted.chunk >= len(found):
+            raise InvalidInput(
+                f"the row has {len(found)} passages, no chunk {wanted.chunk}", hint="chunks count from 0"
+            )
+        return found[wanted.chunk]
+
+    def passage(self, dataset: Dataset, wanted: PassageId, identifier: str, cancel: CancelToken) -> Passage:
+        """What an address stands for in the dataset's version that it names. Raises `InvalidInput`."""
+        if not dataset.text:
+            raise InvalidInput(f"{dataset.name!r} has no text in version {wanted.version}", hint="search again")
+        row = wanted.row
+        for file in dataset.snapshot.files:
+            if row < file.rows:
+                break
+            row -= file.rows
+        else:
+            raise InvalidInput(
+                f"version {wanted.version} of {dataset.name!r} has {dataset.snapshot.rows:,} rows, "
+                f"no row {wanted.row:,}",
+                hint="give an id that search or ask returned",
+            )
+        values = self._index_of(dataset.name).rows(dataset, file, cancel).get(row)
+        whole = _text_of(dataset, values)
+        start, end = self._extent(wanted, whole)
+        text = whole[start:end]
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        if wanted.digest is not None and not digest.startswith(wanted.digest):
+            raise InvalidInput(
+                f"the text at {identifier[:200]!r} is not what was cited: its hash is {digest[:HASH_DIGITS]}",
+                hint="the id was changed, or the file was; search again",
+            )
+        metadata: dict[str, Json] = {"dataset": dataset.name, "version": wanted.version, "row": wanted.row}
+        page = page_of(dataset, values)
+        metadata |= {"chunk": wanted.chunk} if wanted.chunk is not None else {}
+        metadata |= {"page": page} if page is not None else {}
+        metadata |= {"lines": f"{wanted.lines[0]}-{wanted.lines[1]}"} if wanted.lines else {}
+        metadata["source"] = _source_of(dataset, values)
+        metadata["sha256"] = digest
+        before, after = whole[max(0, start - _CONTEXT_CHARS) : start], whole[end : end + _CONTEXT_CHARS]
+        metadata |= {"before": before} if before else {}
+        metadata |= {"after": after} if after else {}
+        metadata["columns"] = self._columns(dataset, values, None)
+        return Passage(identifier, title_of(dataset, values, wanted.row), text, identifier, metadata)
+
+
+def _text_of(dataset: Dataset, values: Mapping[str, Json]) -> str:
+    return "\n".join(str(values[name]) for name in dataset.text if values.get(name) is not None)
+
+
+def _source_of(dataset: Dataset, values: Mapping[str, Json]) -> str:
+    source = values.get("source")
+    if dataset.kind == "documents" and isinstance(source, str):
+        return source
+    return ", ".join(dict.fromkeys(entry.source for entry in dataset.lineage(_SOURCES)))
+
+
+def _short(value: Json, chars: int) -> Json:
+    if isinstance(value, str) and len(value) > chars:
+        return f"{value[:chars]}… [{len(value) - chars:,} more characters]"
+    if isinstance(value, list | dict):
+        text = str(value)
+        return value if len(text) <= chars else f"{text[:chars]}…"
+    return value
