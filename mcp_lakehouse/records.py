@@ -235,7 +235,7 @@ class RollbackReport:
 
 @dataclass(frozen=True, slots=True)
 class DropReport:
-    """`restorable_until` is an ISO 8601 UTC time, or "vacuum" when nothing is ever vacuumed by itself."""
+    """`restorable_until` says how long `restore_dataset` can bring it back; nothing is vacuumed by itself."""
 
     dropped: str
     restorable_until: str

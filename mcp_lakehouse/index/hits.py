@@ -21,6 +21,20 @@ _CONTEXT_CHARS = 300
 _SOURCES = 3
 
 
+def check_columns(wanted: Sequence[str], datasets: Sequence[Dataset], *, every: bool) -> None:
+    """Raise `InvalidInput` for a column that none of the datasets has, or (`every`) that one of them lacks."""
+    for name in wanted:
+        having = [
+            dataset
+            for dataset in datasets
+            if any(column.name.casefold() == name.casefold() for column in dataset.snapshot.columns)
+        ]
+        lacking = [dataset for dataset in datasets if dataset not in having]
+        if lacking and (every or not having):
+            known = ", ".join(column.name for column in lacking[0].snapshot.columns)
+            raise InvalidInput(f"{lacking[0].name!r} has no column {name[:100]!r}", hint=f"columns: {known}"[:2_000])
+
+
 class Hits:
     """Makes hits and passages from rows."""
 
@@ -70,12 +84,8 @@ class Hits:
         limits = self._limits
         if wanted is not None:
             by_name = {name.casefold(): name for name in values}
-            unknown = [name for name in wanted if name.casefold() not in by_name]
-            if unknown:
-                raise InvalidInput(
-                    f"{dataset.name!r} has no column {unknown[0][:100]!r}", hint=f"columns: {', '.join(values)}"[:2_000]
-                )
-            return {by_name[name.casefold()]: values[by_name[name.casefold()]] for name in wanted}
+            chosen = [by_name[name.casefold()] for name in wanted if name.casefold() in by_name]
+            return {name: values[name] for name in chosen}
         shown = [name for name in values if name not in dataset.text and values[name] is not None]
         return {name: _short(values[name], limits.column_chars) for name in shown[: limits.columns]}
 
@@ -130,8 +140,8 @@ class Hits:
         metadata["source"] = _source_of(dataset, values)
         metadata["sha256"] = digest
         before, after = whole[max(0, start - _CONTEXT_CHARS) : start], whole[end : end + _CONTEXT_CHARS]
-        metadata |= {"before": before} if before else {}
-        metadata |= {"after": after} if after else {}
+        metadata |= {"before": before} if before.strip() else {}
+        metadata |= {"after": after} if after.strip() else {}
         metadata["columns"] = self._columns(dataset, values, None)
         return Passage(identifier, title_of(dataset, values, wanted.row), text, identifier, metadata)
 

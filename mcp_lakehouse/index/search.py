@@ -13,7 +13,7 @@ from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.catalog.catalog import Catalog, Dataset
 from mcp_lakehouse.errors import InvalidInput, LakehouseError, StatementFailed
 from mcp_lakehouse.index.citation import PassageId
-from mcp_lakehouse.index.hits import Hits
+from mcp_lakehouse.index.hits import Hits, check_columns
 from mcp_lakehouse.index.index import DatasetIndex
 from mcp_lakehouse.index.requests import MODES, Progress, Query
 from mcp_lakehouse.index.view import Candidates, View
@@ -85,6 +85,9 @@ class Searcher:
         if not sources and trouble is not None:
             raise trouble
         best = self._ranked(sources, mode, query.k)
+        if query.columns is not None:
+            # Before anything is shown; of datasets that nobody named, each shows those it has.
+            check_columns(query.columns, [source.dataset for source in sources], every=query.datasets is not None)
         hits = [
             self._hits.hit(source.dataset, source.view.place(position), score, query.columns, cancel)
             for source, position, score in best

@@ -137,6 +137,17 @@ def test_several_datasets_are_ranked_together(lake: Lakehouse, animals: str) -> 
     assert set(found.generations) == {animals, "machines"}
 
 
+def test_asked_columns_may_be_of_some_datasets(lake: Lakehouse, animals: str) -> None:
+    lake.ingest({"name": "stories.jsonl", "text": json.dumps({"tale": "The octopus and the king"})}, text=["tale"])
+    found = lake.search("octopus", k=50, columns=["key"]).results
+    assert {frozenset(hit.columns) for hit in found if hit.dataset in (animals, "stories")} == {
+        frozenset({"key"}),
+        frozenset(),
+    }
+    with pytest.raises(InvalidInput, match="no column 'nowhere'"):
+        lake.search("octopus", columns=["nowhere"])
+
+
 def test_without_names_every_searchable_dataset_is_searched(lake: Lakehouse, animals: str) -> None:
     assert lake.describe_dataset(animals).index is not None
     lake.ingest({"name": "plain_too.csv", "text": "a\n1\n"})
