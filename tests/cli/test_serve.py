@@ -91,7 +91,7 @@ def test_a_signal_ends_it_cleanly_although_its_client_still_speaks(cli: Cli, num
 def test_read_only_lists_no_tool_that_changes_data(workers: Cli) -> None:
     with served(workers, "--read-only") as talk:
         names = {tool["name"] for tool in talk.ask("tools/list")["tools"]}
-        assert names == {"list_datasets", "describe_dataset", "sql", "read_result"}
+        assert names == {"list_datasets", "describe_dataset", "sql", "read_result", "search", "fetch", "ask"}
 
 
 def test_ingest_reads_only_the_folders_that_were_allowed(cli: Cli) -> None:

@@ -24,7 +24,7 @@ def test_a_file_becomes_a_dataset_that_can_be_described_and_queried(lake: Lakeho
     assert described.sample[0] == [1, "Ada", "London"]
     assert described.lineage[0].rows == 3
     (listed,) = lake.list_datasets(match="people").datasets
-    assert (listed.name, listed.rows, listed.columns, listed.version, listed.searchable) == ("people", 3, 3, 0, False)
+    assert (listed.name, listed.rows, listed.columns, listed.version, listed.searchable) == ("people", 3, 3, 0, True)
     assert rows(lake, "SELECT name FROM people WHERE city = 'Austin'") == [["Edsger"]]
 
 
