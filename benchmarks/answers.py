@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,8 +21,9 @@ from mcp_lakehouse import Lakehouse
 from mcp_lakehouse.answer import confidence
 from mcp_lakehouse.answer.answering import Answering
 from mcp_lakehouse.answer.confidence import about, known
+from mcp_lakehouse.answer.reading import Reading
 from mcp_lakehouse.llm.embedder import Embedder, open_embedder
-from mcp_lakehouse.records import Answer
+from mcp_lakehouse.records import Answer, SearchResult
 from mcp_lakehouse.settings import read_settings
 from mcp_lakehouse.story.making import make_story
 
@@ -45,6 +47,17 @@ class Asked:
     seconds: float
 
 
+class Recording(Answering):
+    """Keeps what was read for the last question."""
+
+    last: tuple[SearchResult, Reading]
+
+    def read(self, *args: Any, **options: Any) -> tuple[SearchResult, Reading]:
+        """As `Answering.read`."""
+        self.last = super().read(*args, **options)
+        return self.last
+
+
 def run(work: Path) -> str:
     """The Markdown section."""
     if folder() is None:
@@ -61,7 +74,7 @@ def run(work: Path) -> str:
             "what is nowhere named (named), and judged queries whose relevant documents are left out of the search "
             "(removed; what is left is about the same and often answers in part). Thresholds are fitted on half of "
             "them (without removed), and shown are the others. No thresholds differ by embedder or collection.",
-            table(["refused, %", *_KINDS], list(_refusals(asked))),
+            table(["refused, % of how many", *_KINDS], list(_refusals(asked))),
             "Citations of the questions with known words that answer (a citation is right if it holds at least half "
             "of them):",
             table(["", "questions", "precision", "recall", "first citation right", "p50, ms"], list(_citations(asked))),
@@ -77,7 +90,7 @@ def measured(spec: str, work: Path) -> list[Asked]:
     embedder = open_embedder(spec, cache=work / "embedder", environment=os.environ)
     with Lakehouse.open(settings=settings) as lake:
         _load(lake, work)
-        answering = Answering(
+        answering = Recording(
             search=lake.search,
             list_datasets=lake.list_datasets,
             describe_dataset=lake.describe_dataset,
@@ -100,14 +113,14 @@ def _load(lake: Lakehouse, work: Path) -> None:
     lake.ingest(work / "story" / f"{STORY}.parquet", text=["resume_text"])
 
 
-def _asked(lake: Lakehouse, answering: Answering, embedder: Embedder, question: Question) -> Asked:
+def _asked(lake: Lakehouse, answering: Recording, embedder: Embedder, question: Question) -> Asked:
     where = None
     if question.kind == "removed":
         where = f"id NOT IN ({', '.join(repr(each) for each in sorted(question.relevant))})"
-    found, reading = answering.read(question.text, [question.collection], where)
     began = time.perf_counter()
     answer = answering.ask(question.text, [question.collection], where)
     seconds = time.perf_counter() - began
+    found, reading = answering.last
     return Asked(
         question,
         answer.refused,

@@ -14,9 +14,9 @@ from mcp_lakehouse.answer.reading import Reading
 # Above this an answer is given: a needless refusal costs more than a quote that does not help.
 SURE_ENOUGH = 0.3
 # Bias, then for each unit of: the best cosine above the embedder's floor, the best passage's share of the question.
-ABOUT = (-5.95, 13.26, 7.56)
+ABOUT = (-3.72, 8.65, 5.0)
 # Bias, then for: the share of the question no passage anywhere holds, and whether a name or number is among that.
-KNOWN = (1.67, -8.48, -2.59)
+KNOWN = (2.0, -8.33, -3.08)
 
 
 def confidence(reading: Reading, floor: float) -> float:

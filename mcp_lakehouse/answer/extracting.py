@@ -6,12 +6,11 @@ import re
 from collections.abc import Sequence
 
 from mcp_lakehouse.answer.limits import AnswerLimits
-from mcp_lakehouse.answer.reading import Reading, Sentence, is_to_a_model
+from mcp_lakehouse.answer.reading import Reading, Sentence, is_to_a_model, row_worth
 from mcp_lakehouse.answer.words import Words, coverage
 from mcp_lakehouse.records import Answer, Citation, Evidence, Hit, Json
 
 _COVERAGE_WEIGHT, _HIT_WEIGHT = 0.6, 0.3
-_FACTS_WEIGHT, _FOUND_WEIGHT = 0.5, 0.5
 # A sentence this close to one already chosen repeats it.
 _REPEATS = 0.85
 # A further sentence is worth its place if it scores nearly as well, or adds this share of the question.
@@ -147,11 +146,9 @@ def _rows(reading: Reading) -> list[list[int]]:
         rows.setdefault(row_of(reading.hits[number].id), []).append(number)
 
     def worth(numbers: list[int]) -> float:
-        """By how much of the question the row holds, in its columns above all, and by how it was found."""
         held = frozenset().union(*(reading.passages[n] for n in numbers))
-        facts = coverage(reading.facts[numbers[0]], reading.weight)
-        found = max(reading.hits[n].score for n in numbers)
-        return coverage(held, reading.weight) + _FACTS_WEIGHT * facts + _FOUND_WEIGHT * found
+        best = max((reading.hits[n] for n in numbers), key=lambda hit: hit.score)
+        return row_worth(held, reading.facts[numbers[0]], best, reading.weight)
 
     ranked = sorted(rows.values(), key=worth, reverse=True)
     return [row for row in ranked if worth(row) >= _LEAST_OF_BEST_ROW * worth(ranked[0])]

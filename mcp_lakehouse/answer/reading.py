@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,7 @@ _TAKES_BACK = re.compile(
 _LEAST_TERMS = 3
 _LEAST_TERMS_OF_A_CELL = 1
 _HIT_WEIGHT = 0.5
+_FACTS_WEIGHT = 0.5
 # A question or an announcement.
 _ANSWERS_NOTHING = ("?", ":", "？", "：")
 
@@ -126,6 +127,10 @@ def read(
         passages.append(frozenset(held))
     weight = weights(passages, words.terms(question))
     found = [(*each, coverage(each[4], weight)) for each in candidates]
+    if as_rows:
+        worths = [row_worth(p, f, hit, weight) for p, f, hit in zip(passages, facts, hits, strict=True)]
+        best = sorted(range(len(hits)), key=worths.__getitem__, reverse=True)[: limits.weighed_rows]
+        found = [each for each in found if each[0] in best]
     least = _LEAST_TERMS if any(len(each[4]) >= _LEAST_TERMS for each in found) else _LEAST_TERMS_OF_A_CELL
     found = [each for each in found if len(each[4]) >= least]
     found.sort(key=lambda each: each[5] + _HIT_WEIGHT * hits[each[0]].score, reverse=True)
@@ -145,6 +150,11 @@ def _unknown(
     """Those absent from the passages that are absent from the whole data too; the longest words are looked up."""
     spelled = sorted(words.spelled(question, absent), key=len, reverse=True)[: limits.looked_up_words]
     return frozenset(term for word in spelled if not holds(word) for term in words.terms(word) if term in absent)
+
+
+def row_worth(held: frozenset[str], facts: frozenset[str], hit: Hit, weight: Mapping[str, float]) -> float:
+    """By how much of the question a row holds, in its columns above all, and by how it was found."""
+    return coverage(held, weight) + _FACTS_WEIGHT * coverage(facts, weight) + _HIT_WEIGHT * hit.score
 
 
 def is_to_a_model(text: str) -> bool:

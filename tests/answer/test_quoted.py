@@ -199,6 +199,6 @@ def test_a_cancelled_call_stops(answering: Make) -> None:
     ["", " ", "\n\n", "?" * 500, "é" * 5_000, "a\x00b \ud800 c", "[1] [2] [3]", "0 1 2 3", "{" * 3_000],
 )
 def test_any_text_may_be_found(answering: Make, text: str) -> None:
-    hits = (hit(0, text, source="x"), *HANDBOOK)
+    hits = (hit(9, text, source="x"), *HANDBOOK)
     answer = answering(hits).ask("How long is a shift, é [1] 2?")
     sound(answer, hits)
