@@ -15,7 +15,7 @@ from tests.safety.rates import leaks
 
 # These only burn time; limits hold for a filter as they do for a statement.
 _HEAVY = ("exhaustion", "parser-depth")
-_FORMS = ("{}", "trip_id IN ({})", "1 = 1) UNION ALL ({}")
+_FORMS = ("{}", "trip_id IN ({})")
 
 
 @pytest.fixture(scope="module")
