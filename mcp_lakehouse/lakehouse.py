@@ -387,8 +387,7 @@ class Lakehouse:
             found = self.catalog.get(dataset)
             names = _names(columns)
             if names is not None:
-                self._indexes.set_text(found, names, self._info("describe", who))
-                found = self.catalog.get(dataset)
+                found = self._indexes.set_text(found, names, self._info("describe", who))
             return self._indexes.build(
                 found,
                 Build(embedder=embedder, parameters=params, who=who or _user()),
@@ -399,7 +398,8 @@ class Lakehouse:
     def rollback_index(self, dataset: str, *, who: str | None = None) -> RollbackReport:
         """Let the generation before the present one serve again, at once."""
         with self._changing("rollback_index", dataset):
-            return self._indexes.rollback(self.catalog.get(dataset), who or _user())
+            info = self._info("describe", who)
+            return self._indexes.rollback(self.catalog.get(dataset), info["who"], info)
 
     def drop_dataset(self, dataset: str, confirm: str, *, who: str | None = None) -> DropReport:
         """Hide a dataset; its versions stay, and `restore_dataset` brings it back."""

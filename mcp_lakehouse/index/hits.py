@@ -64,11 +64,6 @@ class Hits:
     def _identifier(
         self, dataset: Dataset, place: Place, text: str, values: Mapping[str, Json], whole: str
     ) -> PassageId:
-        first_line = values.get("line") if dataset.kind == "documents" else None
-        lines = None
-        if isinstance(first_line, int):
-            start = first_line + whole.count("\n", 0, place.start)
-            lines = (start, start + text.count("\n"))
         return PassageId(
             dataset=dataset.name,
             version=dataset.snapshot.version,
@@ -77,7 +72,7 @@ class Hits:
             chars=(place.start, place.end),
             digest=text_hash(text).hex()[:HASH_DIGITS],
             page=page_of(dataset, values),
-            lines=lines,
+            lines=_lines(dataset, values, whole, place.start, place.end),
         )
 
     def _columns(self, dataset: Dataset, values: Mapping[str, Json], wanted: Sequence[str] | None) -> dict[str, Json]:
@@ -129,14 +124,15 @@ class Hits:
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         if wanted.digest is not None and not digest.startswith(wanted.digest):
             raise InvalidInput(
-                f"the text at {identifier[:200]!r} is not what was cited: its hash is {digest[:HASH_DIGITS]}",
+                f"the text at {identifier[:200]!r} is not what was cited: its hash is another",
                 hint="the id was changed, or the file was; search again",
             )
         metadata: dict[str, Json] = {"dataset": dataset.name, "version": wanted.version, "row": wanted.row}
         page = page_of(dataset, values)
-        metadata |= {"chunk": wanted.chunk} if wanted.chunk is not None else {}
+        # From the text, not from the id, which anybody may have written.
+        metadata |= {"chunk": chunk} if (chunk := _chunk(whole, start, end)) is not None else {}
         metadata |= {"page": page} if page is not None else {}
-        metadata |= {"lines": f"{wanted.lines[0]}-{wanted.lines[1]}"} if wanted.lines else {}
+        metadata |= {"lines": f"{lines[0]}-{lines[1]}"} if (lines := _lines(dataset, values, whole, start, end)) else {}
         metadata["source"] = _source_of(dataset, values)
         metadata["sha256"] = digest
         before, after = whole[max(0, start - _CONTEXT_CHARS) : start], whole[end : end + _CONTEXT_CHARS]
@@ -164,3 +160,17 @@ def _short(value: Json, chars: int) -> Json:
         text = str(value)
         return value if len(text) <= chars else f"{text[:chars]}…"
     return value
+
+
+def _lines(dataset: Dataset, values: Mapping[str, Json], whole: str, start: int, end: int) -> tuple[int, int] | None:
+    """First and last line of a passage in its source, from 1, where the row knows its own first one."""
+    first = values.get("line") if dataset.kind == "documents" else None
+    if not isinstance(first, int):
+        return None
+    begins = first + whole.count("\n", 0, start)
+    return begins, begins + whole.count("\n", start, end)
+
+
+def _chunk(whole: str, start: int, end: int) -> int | None:
+    """Which of the row's passages this is, if it is one."""
+    return next((number for number, span in enumerate(spans(whole)) if span == (start, end)), None)

@@ -101,9 +101,11 @@ class DatasetIndex:
             return self._open_embedder(self._spec)
         rebuild = f"build_index makes a generation with another model (dataset={self._name!r})"
         if self._spec and self._spec != recipe.spec:
+            # Says so where there is no such embedder at all.
+            self._open_embedder(self._spec)
             raise InvalidInput(
                 f"{self._name!r} was indexed with {recipe.spec}, the setting embedder is {self._spec}",
-                hint=f"{rebuild}; or set LAKEHOUSE_EMBEDDER={recipe.spec}",
+                hint=f"unset LAKEHOUSE_EMBEDDER or set it to {recipe.spec}; or {rebuild}",
             )
         found = self._open_embedder(recipe.spec)
         if (found.model, found.dimensions) != (recipe.model, recipe.dimensions):

@@ -97,8 +97,8 @@ class Indexes:
             note=made.note or None,
         )
 
-    def set_text(self, dataset: Dataset, columns: Sequence[str], info: Mapping[str, str]) -> None:
-        """Name the text columns of a dataset, in a version of their own where that changes anything."""
+    def set_text(self, dataset: Dataset, columns: Sequence[str], info: Mapping[str, str]) -> Dataset:
+        """The dataset with these text columns, in a version of their own where that changes anything."""
         known = {column.name.casefold(): column.name for column in dataset.snapshot.columns}
         unknown = [name for name in columns if name.casefold() not in known]
         if unknown or not columns:
@@ -113,10 +113,14 @@ class Indexes:
                 info=info,
                 at_version=dataset.snapshot.version,
             )
+        return self._catalog.get(dataset.name)
 
-    def rollback(self, dataset: Dataset, who: str) -> RollbackReport:
-        """Let the generation before the present one serve again."""
+    def rollback(self, dataset: Dataset, who: str, info: Mapping[str, str]) -> RollbackReport:
+        """Let the generation before the present one serve again, with the text columns it was built over."""
         generation, previous = self.of(dataset.name).rollback(who)
+        older = self.generations.get(dataset.name, generation)
+        if older is not None and list(older.recipe.text.columns) != dataset.text:
+            self.set_text(dataset, older.recipe.text.columns, info)
         return RollbackReport(dataset=dataset.name, generation=generation, previous=previous)
 
     def description(self, dataset: Dataset) -> IndexDescription | None:

@@ -8,6 +8,7 @@ states never change (`states.py`): the library only ever opens files whose diges
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,6 +37,25 @@ _QUERY_CHARS = 20_000
 _QUERY_WORDS = 256
 _NUMBER_BITS = 32
 _OPENING_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """In how many of `documents` each word occurs."""
+
+    documents: int
+    of: Mapping[str, int]
+
+    def __add__(self, other: Spread) -> Spread:
+        return Spread(
+            self.documents + other.documents,
+            {word: self.of.get(word, 0) + other.of.get(word, 0) for word in {*self.of, *other.of}},
+        )
+
+    def rarity(self, word: str) -> float:
+        """The inverse document frequency of BM25, as the library computes it (Robertson and Sparck Jones)."""
+        count = self.of.get(word, 0)
+        return math.log(1 + (self.documents - count + 0.5) / (count + 0.5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,16 +167,28 @@ class Keywords:
             with self._opening:
                 self._reader = reader
 
-    def search(self, query: str, limit: int, allowed: Allowed | None = None) -> list[tuple[str, int, float]]:
+    def spread(self, query: str) -> Spread:
+        """How common the query's words are here."""
+        reader = self._current()
+        if reader is None:
+            return Spread(0, {})
+        with self._failing("search"):
+            words = set(self._analyser.words(query[:_QUERY_CHARS]))
+            return Spread(reader.searcher.num_docs, {word: reader.searcher.doc_freq("body", word) for word in words})
+
+    def search(
+        self, query: str, limit: int, allowed: Allowed | None = None, among: Spread | None = None
+    ) -> list[tuple[str, int, float]]:
         """The best `limit` passages with any of the query's words: (part, number in the part, BM25), best first.
 
         Any text is a valid query; one without words finds nothing. A word that occurs twice counts twice.
+        `among` says how common words are in all indexes that are searched together, so that scores compare.
         """
         reader = self._current()
         if reader is None or limit < 1 or not reader.parts:
             return []
         with self._failing("search"):
-            words = self._query(reader.searcher, query)
+            words = self._query(reader.searcher, query, among)
             return _found(reader, words, limit, allowed) if words else []
 
     def close(self) -> None:
@@ -165,7 +197,7 @@ class Keywords:
             self._writing = None
             self._states.abandon()
 
-    def _query(self, searcher: tantivy.Searcher, query: str) -> tantivy.Query | None:
+    def _query(self, searcher: tantivy.Searcher, query: str, among: Spread | None) -> tantivy.Query | None:
         import tantivy
 
         counts = Counter(self._analyser.words(query[:_QUERY_CHARS]))
@@ -176,8 +208,12 @@ class Keywords:
         clauses = []
         for word in present[:_QUERY_WORDS]:
             clause = tantivy.Query.term_query(self._schema, "body", word, "freq")
-            if counts[word] > 1:
-                clause = tantivy.Query.boost_query(clause, float(counts[word]))
+            weight = float(counts[word])
+            if among is not None:
+                # The library weighs a word by how rare it is here; what counts is how rare it is among all.
+                weight *= among.rarity(word) / Spread(searcher.num_docs, spread).rarity(word)
+            if weight != 1:
+                clause = tantivy.Query.boost_query(clause, weight)
             clauses.append((tantivy.Occur.Should, clause))
         return tantivy.Query.boolean_query(clauses)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from mcp_lakehouse import trace
@@ -15,6 +16,7 @@ from mcp_lakehouse.errors import InvalidInput, LakehouseError, StatementFailed
 from mcp_lakehouse.index.citation import PassageId
 from mcp_lakehouse.index.hits import Hits, check_columns
 from mcp_lakehouse.index.index import DatasetIndex
+from mcp_lakehouse.index.keywords import Spread
 from mcp_lakehouse.index.requests import MODES, Progress, Query
 from mcp_lakehouse.index.view import Candidates, View
 from mcp_lakehouse.limits import SearchLimits
@@ -30,6 +32,9 @@ Mode = Literal["hybrid", "vector", "keyword"]
 # Rows of a dataset's version that a condition holds for, and whether it will hold for the same ones again.
 Matching = Callable[[Dataset, str, CancelToken], "tuple[NDArray[np.int64], bool]"]
 _CONTEXT_CHARS = 300
+
+
+_MISSING_COLUMN = re.compile(r'Referenced column ("[^"]*")')
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,19 +74,26 @@ class Searcher:
         began = time.perf_counter()
         text, mode = self._checked(query)
         plan: dict[str, str] = {}
-        sources: list[_Source] = []
+        found: list[tuple[View, _Filter | None]] = []
         trouble: LakehouseError | None = None
         for dataset in self._datasets(query.datasets):
             cancel.check()
             try:
-                sources.append(self._source(dataset, query, text, mode, progress, cancel))
-                plan[dataset.name] = sources[-1].candidates.plan
+                view = self._index_of(dataset.name).view(dataset, progress=progress, cancel=cancel)
+                if mode != "keyword":
+                    self._index_of(dataset.name).embedder(view.recipe)
+                where = (query.where or "").strip()
+                found.append((view, self._filter(view, where, cancel) if where else None))
             except (StatementFailed, InvalidInput) as error:
                 if query.datasets is not None:
                     raise
                 # Nobody asked for this one by name: its columns may be others, or its model missing.
                 trouble = error
-                plan[dataset.name] = f"left out: {error.message.splitlines()[0]}"
+                plan[dataset.name] = f"left out: {_reason(error)}"
+        # A word's rarity is that among all that is searched.
+        among = sum((view.keywords.spread(text) for view, _ in found), Spread(0, {})) if len(found) > 1 else None
+        sources = [self._source(view, chosen, query, text, mode, among) for view, chosen in found]
+        plan |= {source.dataset.name: source.candidates.plan for source in sources}
         if not sources and trouble is not None:
             raise trouble
         best = self._ranked(sources, mode, query.k)
@@ -140,22 +152,19 @@ class Searcher:
         return found
 
     def _source(
-        self, dataset: Dataset, query: Query, text: str, mode: Mode, progress: Progress, cancel: CancelToken
+        self, view: View, chosen: _Filter | None, query: Query, text: str, mode: Mode, among: Spread | None
     ) -> _Source:
-        index = self._index_of(dataset.name)
-        view = index.view(dataset, progress=progress, cancel=cancel)
         dataset = view.dataset
-        embedder = None if mode == "keyword" else index.embedder(view.recipe)
+        embedder = None if mode == "keyword" else self._index_of(dataset.name).embedder(view.recipe)
         vector = None if embedder is None else self._embed(embedder, text)
-        where = (query.where or "").strip()
-        chosen = self._filter(view, where, cancel) if where else None
         depth = max(self._limits.depth, self._limits.depth_of_a_hit * query.k)
         with trace.span("index.search", dataset=dataset.name):
             words = "" if mode == "vector" else text
-            candidates = view.candidates(words, vector, depth=depth, allowed=chosen.allowed if chosen else None)
+            allowed = chosen.allowed if chosen else None
+            candidates = view.candidates(words, vector, depth=depth, allowed=allowed, among=among)
         if chosen is not None:
             of = f"{chosen.rows:,} of {dataset.snapshot.rows:,} rows match the filter; "
-            candidates = _with_plan(candidates, of + candidates.plan)
+            candidates = replace(candidates, plan=of + candidates.plan)
         return _Source(dataset, view, embedder, candidates)
 
     def _filter(self, view: View, where: str, cancel: CancelToken) -> _Filter:
@@ -231,7 +240,7 @@ class Searcher:
         return best
 
 
-def _with_plan(candidates: Candidates, plan: str) -> Candidates:
-    from dataclasses import replace
-
-    return replace(candidates, plan=plan)
+def _reason(error: LakehouseError) -> str:
+    """Why a dataset was left out, in few words."""
+    missing = _MISSING_COLUMN.search(error.message)
+    return f"no column {missing[1]}" if missing else error.message.splitlines()[0]

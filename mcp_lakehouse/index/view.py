@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mcp_lakehouse.catalog.catalog import Dataset
 from mcp_lakehouse.index.block import Block
-from mcp_lakehouse.index.keywords import Keywords
+from mcp_lakehouse.index.keywords import Keywords, Spread
 from mcp_lakehouse.index.names import leaf
 from mcp_lakehouse.index.passages import Passages
 from mcp_lakehouse.index.recipe import Recipe
@@ -133,10 +133,11 @@ class View:
         *,
         depth: int,
         allowed: NDArray[np.bool_] | None,
+        among: Spread | None,
     ) -> Candidates:
         """The best `depth` passages by vector and by keywords. A `vector` of `None` leaves vectors out.
 
-        An empty `query` leaves keywords out.
+        An empty `query` leaves keywords out. `among`: how common its words are in all views searched together.
         """
         import numpy as np
 
@@ -153,11 +154,11 @@ class View:
                 if block is not None:
                     hits = block.search(vector, depth, allowed=mask)
                     found.append(hits.positions + start)
-                    plans.append(("tail: " if start else "") + hits.plan.text)
+                    plans.append(f"{hits.plan.text} not yet in the generation" if start else hits.plan.text)
         scores: dict[int, float] = {}
         if query.strip():
             everything = None if allowed is None and self._complete() else self._mask(allowed)
-            for name, number, score in self.keywords.search(query, depth, everything):
+            for name, number, score in self.keywords.search(query, depth, everything, among):
                 part = self._by_name.get(name)
                 if part is not None and number < len(part.passages):
                     scores[part.start + number] = score

@@ -358,7 +358,10 @@ class Engine:
         if request["where"] not in self._conditions:
             if len(self._conditions) >= _KEPT_CHECKS:
                 self._conditions.clear()
-            found = check_condition(request["where"], self._parser, max_chars=request["max_chars"])
+            try:
+                found = check_condition(request["where"], self._parser, max_chars=request["max_chars"])
+            except StatementFailed as error:
+                raise _of_condition(error) from None
             self._conditions[request["where"]] = found
         condition = self._conditions[request["where"]]
         checked = Checked(condition.text, (*condition.tables, rows), condition.local_names, "WHERE")
@@ -367,17 +370,13 @@ class Engine:
             statement = f"SELECT {quote(ROW_NUMBER)} FROM {quote(rows.view)} AS {quote(name)} WHERE {condition.text}"
             numbers = self._connection.sql(statement).to_arrow_table().column(0).to_numpy()
         except _engine_errors() as error:
-            explained = self._explain(error, checked)
-            # The engine shows the statement, of which the caller knows the condition only.
-            raise type(explained)(explained.message.split("\n\nLINE")[0], hint=explained.hint) from None
+            raise _of_condition(self._explain(error, checked)) from None
+        answer: Message = {"repeatable": self._repeatable(condition, rows)}
         if numbers.nbytes <= _INLINE_BYTES:
-            return {
-                "rows": base64.b64encode(numbers.tobytes()).decode(),
-                "repeatable": self._repeatable(condition, rows),
-            }
+            return answer | {"rows": base64.b64encode(numbers.tobytes()).decode()}
         path = self._scratch / f"{request['result_id']}.rows"
         numbers.tofile(path)
-        return {"file": str(path), "repeatable": self._repeatable(condition, rows)}
+        return answer | {"file": str(path)}
 
     def _repeatable(self, condition: Checked, rows: TableName) -> bool:
         """Whether the condition holds for the same rows of this version whenever it is asked."""
@@ -493,6 +492,16 @@ def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
     for batch in reader:
         if batch.num_rows:
             yield batch
+
+
+def _of_condition(error: LakehouseError) -> LakehouseError:
+    """An error without the statement that the engine shows, of which the caller knows the condition only."""
+    lines = [line for line in error.message.split("\n\nLINE")[0].splitlines() if ROW_NUMBER not in line]
+    message = "\n".join(lines).replace('at or near ")"', "at its end")
+    hint = error.hint
+    if message.startswith("Parser Error"):
+        hint = 'where is what stands after WHERE; names with blanks go in double quotes: "Salary To" > 5'
+    return type(error)(message, hint=hint)
 
 
 def _whole_batches(reader: pa.RecordBatchReader, rows: int) -> Iterator[pa.Table]:

@@ -94,6 +94,8 @@ def test_a_citation_that_was_changed_is_refused(place: Place) -> None:
         cited = lake.search("otter", datasets="t", k=1).results[0].id
         with pytest.raises(InvalidInput, match="not what was cited"):
             lake.fetch(cited.replace("chars=0-", "chars=1-"))
+        # Where it lies is read off the text, whatever the id claims.
+        assert lake.fetch(cited + "&page=9&lines=5-99").metadata.keys().isdisjoint({"page", "lines"})
         with pytest.raises(InvalidInput, match="has 56 characters"):
             lake.fetch(cited.replace("rows/0", "rows/1"))
         with pytest.raises(InvalidInput, match="no row 99"):
@@ -191,6 +193,15 @@ def test_a_generation_with_a_graph_serves_after_reopening(place: Place) -> None:
         assert keys(lake, "odd number 17", "g") == before
         with pytest.raises(NotFound, match="no older generation"):
             lake.rollback_index("g")
+
+
+def test_a_rollback_brings_back_the_columns_that_were_searched(place: Place) -> None:
+    with place.open() as lake:
+        lake.build_index("t", columns=["key"])
+        assert lake.search("a3", datasets="t", k=1).results[0].text == "a3"
+        lake.rollback_index("t")
+        found = lake.search("octopus", datasets="t", k=1)
+        assert (found.results[0].text, found.generations) == (ANIMALS["a4"], {"t": 1})
 
 
 def test_two_builders_both_succeed(place: Place) -> None:

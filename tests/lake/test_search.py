@@ -148,11 +148,29 @@ def test_asked_columns_may_be_of_some_datasets(lake: Lakehouse, animals: str) ->
         lake.search("octopus", columns=["nowhere"])
 
 
+def test_a_rare_name_counts_as_rare_in_a_small_dataset_too(lake: Lakehouse) -> None:
+    fill(lake, "codes", {"c1": "The code E42 means that credentials were rejected."})
+    fill(lake, "shops", {f"s{n}": f"Shop {n} is an e shop with e mail." for n in range(200)})
+    found = lake.search("E42", datasets=["shops", "codes"], k=3, mode="keyword")
+    assert found.results[0].columns["key"] == "c1"
+
+
+def test_a_broken_filter_is_told_in_the_callers_words(lake: Lakehouse, animals: str) -> None:
+    for where in ("number =", "Salary To > 5"):
+        with pytest.raises(StatementFailed) as caught:
+            lake.search("water", datasets=animals, where=where)
+        assert "LINE" not in str(caught.value)
+        assert "double quotes" in str(caught.value)
+    with pytest.raises(StatementFailed) as caught:
+        lake.search("water", datasets=animals, where="row = 1")
+    assert "lakehouse row" not in str(caught.value)
+
+
 def test_without_names_every_searchable_dataset_is_searched(lake: Lakehouse, animals: str) -> None:
     assert lake.describe_dataset(animals).index is not None
     lake.ingest({"name": "plain_too.csv", "text": "a\n1\n"})
-    found = lake.search("octopus", k=1)
-    assert found.results[0].columns["key"] == "a4"
+    found = lake.search("octopus colour gap", k=20)
+    assert ANIMALS["a4"] in [hit.text for hit in found.results]
     assert "plain_too" not in found.generations
 
 

@@ -60,14 +60,14 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls, subscribers:
     async def build_index(
         ctx: Ctx,
         dataset: str,
-        columns: Annotated[list[str] | None, Field(description="text columns; default: the present ones")] = None,
+        columns: Annotated[list[str] | None, Field(description="text columns, in place of the present ones")] = None,
         embedder: Annotated[str | None, Field(description="wordllama, minilm or openai:MODEL@BASE_URL")] = None,
         params: Annotated[
             dict[str, float] | None, Field(description="M, ef_construction, ef, min_recall (0 to 1)")
         ] = None,
     ) -> CallToolResult:
         """Make a table searchable by its text columns, or rebuild an index. Its recall is measured; below
-        min_recall it is not published and the present one goes on serving."""
+        params.min_recall it is not published and the present one goes on serving."""
 
         def work(token: CancelToken) -> IndexReport:
             return lake.build_index(
