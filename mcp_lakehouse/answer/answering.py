@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from mcp_lakehouse.answer.asking import Asker, Progress
-from mcp_lakehouse.answer.confidence import SURE_ENOUGH, confidence
+from mcp_lakehouse.answer.confidence import SURE_ENOUGH, confidence, stands_beside
 from mcp_lakehouse.answer.extracting import asks_for_rows, extractive
 from mcp_lakehouse.answer.limits import AnswerLimits
 from mcp_lakehouse.answer.reading import Reading, fact_terms, read
@@ -91,7 +91,7 @@ class Answering:
         """
         self._check(question, k)
         tell = progress or _silent
-        note = None
+        note = failed = None
         if self._asker and where is None and is_computed(question):
             answer, note = self._computed(question, datasets, cancel, tell)
             if answer is not None:
@@ -99,10 +99,10 @@ class Answering:
         tell("searching")
         found, reading = self.read(question, datasets, where, k, cancel=cancel)
         if self._asker and found.results:
-            answer, note = self._written(reading, found, cancel, tell)
+            answer, failed = self._written(reading, found, cancel, tell)
             if answer is not None:
                 return answer
-        return self._extractive(reading, found, note)
+        return self._extractive(reading, found, failed, note)
 
     def read(
         self,
@@ -141,7 +141,7 @@ class Answering:
         rows = [hit for hit in hits if _is_row(hit)]
         if asks_for_rows(question):
             return bool(rows)
-        wanted = set(self._words.terms(question))
+        wanted = set(self._words.asked(question))
         return any(wanted & fact_terms(hit, self._words) for hit in rows)
 
     def _check(self, question: str, k: int) -> None:
@@ -155,25 +155,30 @@ class Answering:
         if not 1 <= k <= self._limits.passages:
             raise InvalidInput(f"k is {k}; it must be 1 to {self._limits.passages}", hint="8 is a good number")
 
-    def _extractive(self, reading: Reading, found: SearchResult, note: str | None) -> Answer:
-        if confidence(reading, self._embedder().floor) < SURE_ENOUGH:
-            return self._refused(reading, found, None, note)
-        return extractive(reading, self._words, self._limits, note=note)
+    def _extractive(self, reading: Reading, found: SearchResult, failed: str | None, note: str | None) -> Answer:
+        """Quoted, or refused. `failed` says what the model did, if one was asked."""
+        floor = self._embedder().floor
+        if confidence(reading, floor) < SURE_ENOUGH:
+            return self._refused(reading, found, None, f"{failed}; the data was read without it" if failed else note)
+        return extractive(
+            reading,
+            self._words,
+            self._limits,
+            lambda best, other: stands_beside(reading, best, other, floor),
+            note=f"{failed}; the answer is quoted from the data" if failed else note,
+        )
 
     def _refused(self, reading: Reading, found: SearchResult, model: str | None, note: str | None) -> Answer:
         """A refusal that says what was searched, and what of the question is nowhere in what was found."""
         searched = sorted(found.generations.keys() | {hit.dataset for hit in found.results})
-        names = ", ".join(searched[:_NAMED_DATASETS])
-        if len(searched) > _NAMED_DATASETS:
-            names += f" and {len(searched) - _NAMED_DATASETS} more"
-        text = f"The data does not hold an answer to this question. Searched: {names or 'no dataset'}"
+        text = f"The data does not hold an answer to this question. Searched: {_listed(searched) or 'no dataset'}"
         text += f"; passages read: {len(found.results)}."
         unknown = self._words.spelled(reading.question, reading.unknown)
         if unknown and found.results:
             text += f" Nothing there speaks of {', '.join(unknown)}."
         left_out = sorted(found.plan.keys() - set(searched))
         if left_out:
-            text += f" Not searched: {', '.join(left_out[:_NAMED_DATASETS])}."
+            text += f" Not searched: {_listed(left_out)}."
         return Answer(text, [], [], model, False, True, note=note)
 
     def _written(
@@ -187,9 +192,9 @@ class Answering:
         except Cancelled:
             raise
         except LakehouseError as error:
-            return None, f"{model} failed ({error.message}); the answer is quoted from the data"
+            return None, f"{model} failed ({error.message})"
         if answer is None:
-            return None, f"{model} replied with nothing usable; the answer is quoted from the data"
+            return None, f"{model} replied with nothing usable"
         return (self._refused(reading, found, model, None) if answer.refused else answer), None
 
     def _computed(
@@ -205,6 +210,12 @@ class Answering:
             raise
         except LakehouseError as error:
             return None, f"no statement was run ({error.message})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first of the names, and how many more there are."""
+    more = f" and {len(names) - _NAMED_DATASETS} more" if len(names) > _NAMED_DATASETS else ""
+    return ", ".join(names[:_NAMED_DATASETS]) + more
 
 
 def _is_row(hit: Hit) -> bool:

@@ -8,11 +8,14 @@ They are fitted by `python -m benchmarks answers` on half of its questions; the 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from mcp_lakehouse.answer.reading import Reading
+from mcp_lakehouse.answer.reading import Reading, Sentence
 
 # Above this an answer is given: a needless refusal costs more than a quote that does not help.
 SURE_ENOUGH = 0.3
+# A dataset leads another that holds so much less of the question in its best passage.
+_LEADS = 0.1
 # Bias, then for each unit of: the best cosine above the embedder's floor, the best passage's share of the question.
 ABOUT = (-3.72, 8.65, 5.0)
 # Bias, then for: the share of the question no passage anywhere holds, and whether a name or number is among that.
@@ -24,6 +27,22 @@ def confidence(reading: Reading, floor: float) -> float:
     if not reading.sentences or not reading.weight:
         return 0.0
     return min(_logistic(ABOUT, about(reading, floor)), _logistic(KNOWN, known(reading)))
+
+
+def stands_beside(reading: Reading, best: Sentence, other: Sentence, floor: float) -> bool:
+    """Whether `other` would be an answer by itself, where the dataset of `best` clearly holds more of the question."""
+    leading, mine = (_of_dataset(reading, each) for each in (best, other))
+    if leading.best_coverage - mine.best_coverage < _LEADS:
+        return _logistic(ABOUT, about(mine, floor)) >= SURE_ENOUGH
+    return confidence(mine, floor) >= SURE_ENOUGH
+
+
+def _of_dataset(reading: Reading, sentence: Sentence) -> Reading:
+    """The reading as if only the sentence's dataset had been searched, and only the sentence found in it."""
+    dataset = reading.hits[sentence.hit].dataset
+    passages = [held for held, hit in zip(reading.passages, reading.hits, strict=True) if hit.dataset == dataset]
+    unknown = frozenset(reading.weight) - frozenset().union(*passages)
+    return replace(reading, passages=passages, sentences=[sentence], unknown=unknown)
 
 
 def about(reading: Reading, floor: float) -> tuple[float, float]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from mcp_lakehouse.answer.blocks import header_of, is_code
 from mcp_lakehouse.answer.limits import AnswerLimits
 from mcp_lakehouse.answer.reading import Reading, Sentence, is_to_a_model, row_worth
 from mcp_lakehouse.answer.words import Words, coverage
@@ -19,6 +20,8 @@ _LEAST_OF_BEST = 0.8
 _LEAST_OF_BEST_ROW = 0.6
 # What a title says is what the passage is about, seldom the answer.
 _TITLE_PENALTY = 0.2
+# Code repeats the names that are asked about; prose tells of them.
+_CODE_PENALTY = 0.6
 _ASKS_FOR_ROWS = re.compile(
     r"^\W*(?:please |can you |could you |i need |i want |we need )*"
     r"(?:find|list|show|suggest|recommend|get|give|search|look for|match|rank|shortlist|staff|i need|we need)\b",
@@ -33,8 +36,8 @@ _MAY_ASK_FOR_ROWS = re.compile(
 )
 _ASKS_NUMBER = re.compile(
     r"\bhow (?:many|much|long|far|often|old|high|large|big|fast)\b|^when\b"
-    r"|\b(?:what|which) (?:share|percentage|per ?cent|proportion|number|amount|dose|rate|year|date|price|salary|size"
-    r"|age|diameter|length|width|height|weight|speed|temperature)\b",
+    r"|\b(?:what|which) (?:(?:is|was) the )?(?:\w+ )?(?:share|percentage|per ?cent|proportion|number|amount|dose|rate"
+    r"|year|date|price|salary|size|age|diameter|length|width|height|weight|speed|temperature)\b",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(
@@ -61,18 +64,25 @@ def _scores(reading: Reading) -> dict[Sentence, float]:
 def _score(sentence: Sentence, hit: Hit) -> float:
     """By meaning, words, and how its passage was found."""
     penalty = _TITLE_PENALTY if _is_title(sentence, hit) else 0.0
+    if is_code(hit.text, sentence.start):
+        penalty = _CODE_PENALTY
     return sentence.cosine + _COVERAGE_WEIGHT * sentence.coverage + _HIT_WEIGHT * hit.score - penalty
 
 
 def _is_title(sentence: Sentence, hit: Hit) -> bool:
     """Whether it is what its passage is called, or a line without an end that stands above others."""
+    if header_of(hit.text, sentence.start):
+        return False
     if hit.title and sentence.text.startswith(hit.title.rstrip("… .")[:60]) and len(sentence.text) < len(hit.text):
         return True
     return hit.text[sentence.end : sentence.end + 1] == "\n" and sentence.text[-1] not in _ENDS
 
 
-def choose(reading: Reading, most: int) -> list[Sentence]:
-    """At most `most` sentences, best first: close to the question, not repeating each other."""
+def choose(reading: Reading, most: int, stands: Callable[[Sentence, Sentence], bool]) -> list[Sentence]:
+    """At most `most` sentences, best first: close to the question, not repeating each other.
+
+    `stands` tells whether a sentence of another dataset than the best one's may stand beside it.
+    """
     scores = _scores(reading)
     ranked = sorted(reading.sentences, key=scores.__getitem__, reverse=True)
     chosen: list[Sentence] = []
@@ -88,18 +98,31 @@ def choose(reading: Reading, most: int) -> list[Sentence]:
         held = frozenset().union(*(each.terms for each in chosen))
         adds = coverage(held | sentence.terms, reading.weight) - coverage(held, reading.weight)
         repeats = any(float(sentence.vector @ each.vector) > _REPEATS for each in chosen)
-        if not repeats and (worth >= _NEARLY * best or adds >= _ADDS):
+        if repeats or not (worth >= _NEARLY * best or adds >= _ADDS):
+            continue
+        mine = reading.hits[sentence.hit].dataset
+        if mine == reading.hits[chosen[0].hit].dataset or stands(chosen[0], sentence):
             chosen.append(sentence)
     return chosen
 
 
-def extractive(reading: Reading, words: Words, limits: AnswerLimits, *, note: str | None = None) -> Answer:
-    """The answer in the data's own sentences; as a list of rows where the question asks for some."""
+def extractive(
+    reading: Reading,
+    words: Words,
+    limits: AnswerLimits,
+    stands: Callable[[Sentence, Sentence], bool],
+    *,
+    note: str | None = None,
+) -> Answer:
+    """The answer in the data's own sentences; as a list of rows where the question asks for some.
+
+    `stands` as in `choose`.
+    """
     if reading.as_rows:
         return _listed(reading, words, limits, note)
-    chosen = choose(reading, limits.quoted_sentences)
+    chosen = choose(reading, limits.quoted_sentences, stands)
     citations = [_citation(n, s, reading.hits) for n, s in enumerate(chosen, 1)]
-    text = " ".join(f"{plain(s.text)} [{c.n}]" for s, c in zip(chosen, citations, strict=True))
+    text = " ".join(f"{_told(s, reading.hits)} [{c.n}]" for s, c in zip(chosen, citations, strict=True))
     return Answer(text, citations, evidence([s.hit for s in chosen], reading.hits), None, True, False, note=note)
 
 
@@ -120,7 +143,7 @@ def _listed(reading: Reading, words: Words, limits: AnswerLimits, note: str | No
             citation = _citation(len(citations) + 1, sentence, reading.hits)
             citations.append(citation)
             used.append(sentence.hit)
-            marks.append(f"{plain(sentence.text)} [{citation.n}]")
+            marks.append(f"{_told(sentence, reading.hits)} [{citation.n}]")
         hit = reading.hits[numbers[0]]
         told = [
             f"{name}: {plain(str(value))}"
@@ -180,6 +203,14 @@ def plain(text: str) -> str:
     return _MARK.sub(r"(\1)", " ".join(text.split()))
 
 
+def _told(sentence: Sentence, hits: Sequence[Hit]) -> str:
+    """The sentence on one line; a table's row with the names of its columns."""
+    head = header_of(hits[sentence.hit].text, sentence.start)
+    return plain(sentence.text) + (f" (columns: {plain(', '.join(head[0]))})" if head else "")
+
+
 def _citation(n: int, sentence: Sentence, hits: Sequence[Hit]) -> Citation:
-    quote = hits[sentence.hit].text[sentence.start : sentence.end]
+    text = hits[sentence.hit].text
+    head = header_of(text, sentence.start)
+    quote = text[head[1] if head else sentence.start : sentence.end]
     return Citation(n, hits[sentence.hit].id, quote)

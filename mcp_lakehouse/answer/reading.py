@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mcp_lakehouse.answer.blocks import is_frame
 from mcp_lakehouse.answer.limits import AnswerLimits
 from mcp_lakehouse.answer.sentences import sentences
 from mcp_lakehouse.answer.words import Words, coverage, weights
@@ -35,12 +36,13 @@ _TAKES_BACK = re.compile(
     r"|n't\b",
     re.IGNORECASE,
 )
+# A sentence of fewer takes part where it holds one of the question's.
 _LEAST_TERMS = 3
-_LEAST_TERMS_OF_A_CELL = 1
 _HIT_WEIGHT = 0.5
 _FACTS_WEIGHT = 0.5
 # A question or an announcement.
 _ANSWERS_NOTHING = ("?", ":", "？", "：")
+_ENDS_A_SENTENCE = tuple('.!。！…"”)')
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,17 +124,22 @@ def read(
             if about_models or not is_to_a_model(text):
                 terms = frozenset(words.terms(text))
                 held |= terms
-                if not text.endswith(_ANSWERS_NOTHING):
+                if not text.endswith(_ANSWERS_NOTHING) and not is_frame(hit.text, start, end):
                     candidates.append((number, start, end, text, terms))
         passages.append(frozenset(held))
-    weight = weights(passages, words.terms(question))
+    alike = words.alike(question, frozenset().union(*passages))
+    passages = [_with(held, alike) for held in passages]
+    candidates = [(*each[:4], _with(each[4], alike)) for each in candidates]
+    weight = weights(passages, words.asked(question))
     found = [(*each, coverage(each[4], weight)) for each in candidates]
     if as_rows:
         worths = [row_worth(p, f, hit, weight) for p, f, hit in zip(passages, facts, hits, strict=True)]
         best = sorted(range(len(hits)), key=worths.__getitem__, reverse=True)[: limits.weighed_rows]
         found = [each for each in found if each[0] in best]
-    least = _LEAST_TERMS if any(len(each[4]) >= _LEAST_TERMS for each in found) else _LEAST_TERMS_OF_A_CELL
-    found = [each for each in found if len(each[4]) >= least]
+    if any(len(each[4]) >= _LEAST_TERMS for each in found):
+        found = [each for each in found if len(each[4]) >= _LEAST_TERMS or _is_short_answer(each[3], each[4], weight)]
+    else:
+        found = [each for each in found if each[4]]
     found.sort(key=lambda each: each[5] + _HIT_WEIGHT * hits[each[0]].score, reverse=True)
     found = found[: limits.sentences]
     vectors = embedder.embed([question, *(each[3] for each in found)], cancel=cancel)
@@ -150,6 +157,18 @@ def _unknown(
     """Those absent from the passages that are absent from the whole data too; the longest words are looked up."""
     spelled = sorted(words.spelled(question, absent), key=len, reverse=True)[: limits.looked_up_words]
     return frozenset(term for word in spelled if not holds(word) for term in words.terms(word) if term in absent)
+
+
+def _with(terms: frozenset[str], alike: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """The terms, and the question's of which they are other forms."""
+    return terms.union(*(alike[term] for term in terms if term in alike)) if alike else terms
+
+
+def _is_short_answer(text: str, terms: frozenset[str], weight: Mapping[str, float]) -> bool:
+    """Whether a short text speaks of what is asked and is more than a heading that names it."""
+    if not terms & weight.keys():
+        return False
+    return text.endswith(_ENDS_A_SENTENCE) or (not text.startswith("#") and not terms <= weight.keys())
 
 
 def row_worth(held: frozenset[str], facts: frozenset[str], hit: Hit, weight: Mapping[str, float]) -> float:

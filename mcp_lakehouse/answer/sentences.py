@@ -9,9 +9,28 @@ from collections.abc import Iterator
 _END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”）]*|\n")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\[])(?:[A-Za-z]|(?:[A-Za-z]\.)+[A-Za-z]|et al|cf|vs|etc|approx|ca|nos|fig|figs|eq|eqs|ref|refs|sec|ch"
-    r"|vol|pp|ed|eds|dr|mr|mrs|ms|prof|sr|jr|st|inc|ltd|co|corp|dept|est|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)$",
+    r"|nr|abs|art|bzw|usw|ggf|evtl|inkl|zzgl|vgl|str|tel|mio|mrd|env|vol|pp|ed|eds|dr|mr|mrs|ms|prof|sr|jr|st|inc|ltd|co|corp|dept|est|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)$",
     re.IGNORECASE,
 )
+# Of these, what never ends a sentence: a line that ends with one goes on in the next.
+_GOES_ON = re.compile(
+    r"(?:^|[\s(\[])(?:[a-z]|e\.g|i\.e|z\.b|d\.h|u\.a|cf|vs|approx|ca|nr|abs|art|bzw|inkl|zzgl|vgl|env|figs?|eqs?|refs?"
+    r"|dr|mr|mrs|ms|prof)$",
+    re.IGNORECASE,
+)
+# A day or an ordinal as German, Danish, Norwegian, Czech and others write it: "am 31. März", "im 2. Stock".
+_DAY = re.compile(r"(?:^|[\s(–-])(?:[1-9]|[12]\d|3[01])$")
+_ORDINAL = re.compile(
+    r"\b(?:am|vom|zum|zur|bis|ab|seit|im|beim|der|die|das|den|dem|des|jede[rmns]?)"
+    r" (?:\d{1,2}\. (?:und|bis|oder) )?\d{1,3}$",
+    re.IGNORECASE,
+)
+# Not "May" and "March", which begin English sentences, and English puts no full stop behind a day.
+_MONTH = re.compile(
+    r"(?:Jan(?:uar|uary)?|Jänner|Feb(?:ruar|ruary)?|März?|Apr(?:il)?|Mai|Jun[ie]?|Jul[iy]?|Aug(?:ust)?|Sept?(?:ember)?"
+    r"|O[kc]t(?:ober)?|Nov(?:ember)?|De[zc](?:ember)?)\b"
+)
+_BLOCK_LINE = re.compile(r"[ \t]*(?:\||```|~~~)")
 _BULLET = re.compile(r"\s*(?:[-*•·–]|\d{1,3}[.)]|[a-z][.)]|#{1,6})\s", re.IGNORECASE)
 _SOFT_BREAK = re.compile(r"[;:]\s|,\s|\s")
 
@@ -41,9 +60,15 @@ def _ends(text: str, start: int, match: re.Match[str], wrapped: bool) -> bool:
     """Whether a sentence that began at `start` ends with this mark."""
     after = text[match.end() : match.end() + 40]
     if match[0] == "\n":
+        line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
         if not after.strip() or after.lstrip(" \t").startswith("\n") or _BULLET.match(after):
             return True
+        # A row of a table and the edge of a code block stand on lines of their own.
+        if _BLOCK_LINE.match(after) or _BLOCK_LINE.match(line):
+            return True
         before = text[start : match.start()].rstrip()
+        if before.endswith(".") and (_GOES_ON.search(before[-13:-1]) or _is_ordinal(before[:-1], after)):
+            return False
         if before.endswith((".", "!", "?")) and not _ABBREVIATION.search(before[-13:-1]):
             return True
         return not (wrapped or after.lstrip()[:1].islower())
@@ -52,11 +77,20 @@ def _ends(text: str, start: int, match: re.Match[str], wrapped: bool) -> bool:
         before = text[start : match.start()]
         if _ABBREVIATION.search(before[-12:]) or before.strip().isdigit():
             return False
+        if _is_ordinal(before, after):
+            return False
         if before[-3:].lower().strip() == "no" and following.isdigit():
             return False
         # "slip . the results": a mark that stands alone ends a sentence even before a small letter.
         return not following.islower() or before[-1:].isspace()
     return not following.islower()
+
+
+def _is_ordinal(before: str, after: str) -> bool:
+    """Whether the full stop between these makes an ordinal of the number before it."""
+    if _DAY.search(before[-3:]) and _MONTH.match(after.lstrip()):
+        return True
+    return _ORDINAL.search(before[-40:]) is not None
 
 
 def _is_wrapped(text: str) -> bool:

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from mcp_lakehouse.answer.languages import ASKING_ELSEWHERE
 from mcp_lakehouse.index.analysis import Analyser
 
 # What a question is made of and its answer need not hold.
@@ -31,6 +32,14 @@ to today told too toward towards tried true try two under until up upon us use u
 various very want wanted wants was way ways we were what what's when where whereas whether which while who
 who's whom whose why will with within without worse worst would wrong yet you your yours"""
 _PLAIN_WORD = re.compile(r"[^\W_]+")
+# A shorter word of a language that we know no words of is taken for one that only asks.
+_TELLING_LETTERS = 4
+# "How long": asks for a number, and what answers seldom repeats it.
+_HOW_MUCH = re.compile(
+    r"\bhow (long|far|often|old|high|large|big|fast|tall|deep|wide|heavy|soon|early|late|frequently)\b", re.IGNORECASE
+)
+# Words of other languages are not stemmed; those that begin alike by so much are taken for one.
+_ALIKE_LETTERS, _ALIKE_SHARE = 5, 0.7
 _WORD_OR_STOP = re.compile(r"[^\W_]+(?:[.'’&/+-][^\W_]+)*|[.!?:]\s")
 
 
@@ -40,23 +49,58 @@ class Words:
     def __init__(self) -> None:
         self._analyser = Analyser()
         self._asking = frozenset(self._analyser.words(_ASKING))
+        self._english = frozenset(_ASKING.split())
+        self._elsewhere = {name: frozenset(words.split()) for name, words in ASKING_ELSEWHERE.items()}
 
     def terms(self, text: str) -> list[str]:
         """The content words of a text: stems, without single letters and what only asks."""
         words = self._analyser.words(text)
         return [w for w in words if w not in self._asking and not (len(w) == 1 and w.isascii() and w.isalpha())]
 
+    def asked(self, question: str) -> list[str]:
+        """The content words of a question, without what only asks in its own language."""
+        terms = self.terms(question)
+        spelled = [word for word in _PLAIN_WORD.findall(question) if word.isalpha()]
+        language, asking = self._language(question)
+        if language is None:
+            asking = frozenset(w for w in spelled if w.islower() and len(w) < _TELLING_LETTERS)
+        asking |= {word.lower() for word in _HOW_MUCH.findall(question)}
+        only_asks = {term for word in spelled if word.lower() in asking for term in self._analyser.words(word)}
+        return [term for term in terms if term not in only_asks] or (terms if language is None else [])
+
+    def alike(self, question: str, terms: Iterable[str]) -> dict[str, frozenset[str]]:
+        """The question's terms that these terms are other forms of, by such a term; none for an English question."""
+        if not self._language(question)[1]:
+            return {}
+        asked = [term for term in self.asked(question) if term.isalpha()]
+        found = {term: frozenset(each for each in asked if _begin_alike(each, term)) for term in terms}
+        return {term: each for term, each in found.items() if each}
+
+    def _language(self, question: str) -> tuple[str | None, frozenset[str]]:
+        """The language most of whose asking words the question holds, with them; English where none holds more."""
+        spelled = {word.lower() for word in _PLAIN_WORD.findall(question)}
+        counts = {name: len(spelled & words) for name, words in self._elsewhere.items()}
+        best, most = max(counts.items(), key=lambda pair: pair[1])
+        english = len(spelled & self._english)
+        if most > english:
+            return best, self._elsewhere[best]
+        return ("English" if english else None), frozenset()
+
     def named(self, question: str) -> frozenset[str]:
-        """The terms that name: numbers, codes, and words with a capital that no sentence's start explains."""
+        """The terms that name: numbers, codes, and words with a capital that no sentence's start explains.
+
+        In German every noun has a capital, which tells nothing.
+        """
         found: set[str] = set()
         shouted = question.isupper()
+        nouns = self._language(question)[0] == "German"
         start = True
         for match in _WORD_OR_STOP.finditer(question):
             word = match[0]
             if not word[0].isalnum():
                 start = True
                 continue
-            capital = (word[0].isupper() and not start) or any(c.isupper() for c in word[1:])
+            capital = (word[0].isupper() and not start and not nouns) or any(c.isupper() for c in word[1:])
             if any(c.isdigit() for c in word) or (capital and not shouted):
                 found.update(self.terms(word))
             start = False
@@ -66,6 +110,12 @@ class Words:
         """The question's own words that hold these terms, each once, those with joints in parts."""
         words = _PLAIN_WORD.findall(question)
         return list(dict.fromkeys(word for word in words if terms & set(self.terms(word))))
+
+
+def _begin_alike(one: str, other: str) -> bool:
+    shorter = min(len(one), len(other))
+    shared = next((n for n in range(shorter) if one[n] != other[n]), shorter)
+    return other.isalpha() and shared >= max(_ALIKE_LETTERS, _ALIKE_SHARE * shorter)
 
 
 def weights(passages: Iterable[Sequence[str] | frozenset[str]], wanted: Iterable[str]) -> dict[str, float]:

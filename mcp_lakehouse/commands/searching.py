@@ -109,7 +109,7 @@ def _tell_answer(answer: Answer) -> None:
     if answer.citations:
         print()
     for each in answer.citations:
-        print(f'[{each.n}] "{printable(" ".join(each.quote.split()))}"')
+        print(f'[{each.n}] "{printable(each.quote, lines=True)}"')
         print(f"    {printable(each.id)}")
     for sentence in answer.unsupported or []:
         say(f"without support: {printable(sentence)}")

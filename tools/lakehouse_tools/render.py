@@ -152,7 +152,7 @@ def _(record: Answer) -> str:
     lines = [record.answer, ""]
     if record.statement:
         lines.append(f"computed by: {_line(record.statement)}")
-    lines += [f'[{each.n}] "{_line(each.quote)}" {each.id}' for each in record.citations]
+    lines += [f"[{each.n}] {_quote(each.quote)} {each.id}" for each in record.citations]
     if record.evidence:
         lines += ["evidence:", *(f"  {each.score:.2f} {each.id}: {_line(each.text)}" for each in record.evidence)]
     if record.unsupported:
@@ -192,6 +192,11 @@ def _(record: RestoreReport) -> str:
 def _line(text: str) -> str:
     """Text of somebody else on one line, so that it can not pass for a line of ours."""
     return " ".join(_CONTROL.sub(" ", text).split())
+
+
+def _quote(text: str) -> str:
+    """A quote exactly as its source holds it; one of several lines as a JSON string, which says so."""
+    return f"(as JSON) {json.dumps(text, ensure_ascii=False)}" if _CONTROL.search(text) else f'"{text}"'
 
 
 def _rows(rows: Sequence[Sequence[Json]]) -> list[str]:
