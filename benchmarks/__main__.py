@@ -1,9 +1,10 @@
-"""`python -m benchmarks [NAME …]`: run all (or the named) benchmarks and write docs/benchmarks.md."""
+"""`python -m benchmarks [NAME …]`: run all (or the named) benchmarks and write their sections of docs/benchmarks.md."""
 
 from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
 import tempfile
 from datetime import UTC, datetime
@@ -33,17 +34,24 @@ ALL = {
 
 
 def main(names: list[str]) -> None:
-    """Run and write."""
-    sections = []
+    """Run and write; sections of benchmarks that are not run stay as they are."""
+    sections = _written()
     for name in names or list(ALL):
         print(f"{name} …", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(prefix="lakehouse-bench-") as folder:
             work = ALL[name]
             section = anyio.run(partial(work, Path(folder))) if name in ("sql", "cancel") else work(Path(folder))
         print(section, end="\n\n", flush=True)
-        sections.append(str(section))
-    if not names:
-        PAGE.write_text("\n\n".join([_head(), *sections]) + "\n", encoding="utf-8")
+        sections[name] = str(section).strip()
+        ordered = [f"<!-- {name} -->\n{sections[name]}" for name in ALL if name in sections]
+        PAGE.write_text("\n\n".join([_head(), *ordered]) + "\n", encoding="utf-8")
+
+
+def _written() -> dict[str, str]:
+    """The sections that the page holds."""
+    page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    parts = re.split(r"^<!-- (\w+) -->\n", page, flags=re.MULTILINE)[1:]
+    return {name: text.strip() for name, text in zip(parts[::2], parts[1::2], strict=True) if name in ALL}
 
 
 def _head() -> str:
@@ -53,7 +61,8 @@ def _head() -> str:
         "# Benchmarks\n\n"
         "Written by `make bench`; contenders take turns in one run and medians are compared, because machines vary: "
         "read the ratios. "
-        f"This run: {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} processors, {memory:.0f} GiB, "
+        "`make bench ARGS=\"NAME …\"` runs some of them (the names stand in the source of this page). "
+        f"The last run: {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} processors, {memory:.0f} GiB, "
         f"Python {platform.python_version()}, {packages}."
     )
 

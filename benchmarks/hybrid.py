@@ -28,7 +28,7 @@ class Remembering:
     """An embedder that knows the vector of every text it will be asked for."""
 
     def __init__(self, base: Corpus) -> None:
-        self.spec = default_spec()
+        self.spec = os.environ.get("LAKEHOUSE_EMBEDDER") or default_spec()
         self.model = "remembered"
         self.dimensions = int(base.vectors.shape[1])
         self.share, self.floor = 0.5, 0.0

@@ -101,8 +101,7 @@ class DatasetIndex:
             return self._open_embedder(self._spec)
         rebuild = f"build_index makes a generation with another model (dataset={self._name!r})"
         if self._spec and self._spec != recipe.spec:
-            # Says so where there is no such embedder at all.
-            self._open_embedder(self._spec)
+            self._open_embedder(self._spec)  # Says so where there is none of that name.
             raise InvalidInput(
                 f"{self._name!r} was indexed with {recipe.spec}, the setting embedder is {self._spec}",
                 hint=f"unset LAKEHOUSE_EMBEDDER or set it to {recipe.spec}; or {rebuild}",

@@ -73,10 +73,16 @@ class Indexes:
         if not dataset.text or not dataset.snapshot.rows:
             return ""
         index = self.of(dataset.name)
-        index.view(dataset, progress=progress, cancel=cancel)
-        if not index.wants_build(dataset):
-            return ""
-        return index.build(dataset, Build(who=who), progress=progress, cancel=cancel).note
+        view = index.view(dataset, progress=progress, cancel=cancel)
+        notes = (
+            [index.build(dataset, Build(who=who), progress=progress, cancel=cancel).note]
+            if index.wants_build(dataset)
+            else []
+        )
+        empty = dataset.snapshot.rows - view.rows_with_text()
+        if empty > dataset.snapshot.rows / 2:
+            notes.append(f"{empty:,} of {dataset.snapshot.rows:,} rows have no text in {', '.join(dataset.text)}")
+        return "; ".join(filter(None, notes))
 
     def build(self, dataset: Dataset, build: Build, *, progress: Progress, cancel: CancelToken) -> IndexReport:
         """Build and publish a generation over a dataset whose text columns are set."""

@@ -8,10 +8,9 @@ states never change (`states.py`): the library only ever opens files whose diges
 from __future__ import annotations
 
 import contextlib
-import math
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,55 +22,20 @@ from numpy.typing import NDArray
 
 from mcp_lakehouse.errors import LakehouseError, StorageFailed
 from mcp_lakehouse.index.analysis import ANALYSIS, Analyser
+from mcp_lakehouse.index.keyword_hits import NUMBER_BITS, Allowed, Part, Reader, Spread, found, read_parts
 from mcp_lakehouse.index.states import State, States
 
 if TYPE_CHECKING:
     import tantivy
 
-Allowed = Callable[[str, NDArray[np.int64]], NDArray[np.bool_]]
-"""For a part and numbers of passages in it: which of them may be found."""
 
 _WRITER_BYTES = 64_000_000
 # What counts of a query: enough for any question, and a pasted book stays quick.
 _QUERY_CHARS = 20_000
 _QUERY_WORDS = 256
-_NUMBER_BITS = 32
+# Changes with what is kept of a passage.
+_SCHEMA = "2"
 _OPENING_ATTEMPTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """In how many of `documents` each word occurs."""
-
-    documents: int
-    of: Mapping[str, int]
-
-    def __add__(self, other: Spread) -> Spread:
-        return Spread(
-            self.documents + other.documents,
-            {word: self.of.get(word, 0) + other.of.get(word, 0) for word in {*self.of, *other.of}},
-        )
-
-    def rarity(self, word: str) -> float:
-        """The inverse document frequency of BM25, as the library computes it (Robertson and Sparck Jones)."""
-        count = self.of.get(word, 0)
-        return math.log(1 + (self.documents - count + 0.5) / (count + 0.5))
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    ordinal: int
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """One published state, open."""
-
-    state: State
-    searcher: tantivy.Searcher
-    parts: Mapping[str, _Part]
-    names: Mapping[int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +43,7 @@ class _Writing:
     """Changes that are not committed yet. `parts` are as they will be."""
 
     writer: tantivy.IndexWriter
-    parts: dict[str, _Part]
+    parts: dict[str, Part]
     fresh: Iterator[int]
 
 
@@ -98,7 +62,7 @@ class Keywords:
         self._analyser = Analyser()
         self._schema = _schema()
         with self._failing("open"):
-            self._states = States(folder, {"analysis": ANALYSIS, "library": version("tantivy")})
+            self._states = States(folder, {"analysis": ANALYSIS, "schema": _SCHEMA, "library": version("tantivy")})
             self._reader = self._opened()
         self._writing: _Writing | None = None
 
@@ -135,14 +99,14 @@ class Keywords:
                 document = tantivy.Document()
                 document.add_text("body", self._analyser.prepare(text))
                 document.add_unsigned("part", ordinal)
-                document.add_unsigned("key", ordinal << _NUMBER_BITS | number)
+                document.add_unsigned("key", ordinal << NUMBER_BITS | number)
                 writing.writer.add_document(document)
             document = tantivy.Document()
             document.add_text("name", part)
             document.add_unsigned("part", ordinal)
             document.add_unsigned("count", len(texts))
             writing.writer.add_document(document)
-            writing.parts[part] = _Part(ordinal, len(texts))
+            writing.parts[part] = Part(ordinal, len(texts))
 
     def remove(self, part: str) -> None:
         """Take a part out, if it is there. Counts from `commit` on. Raises as `add`."""
@@ -177,19 +141,31 @@ class Keywords:
             return Spread(reader.searcher.num_docs, {word: reader.searcher.doc_freq("body", word) for word in words})
 
     def search(
-        self, query: str, limit: int, allowed: Allowed | None = None, among: Spread | None = None
+        self,
+        query: str,
+        limit: int,
+        allowed: Allowed | None = None,
+        among: Spread | None = None,
+        *,
+        share: float = 1.0,
+        only: Mapping[str, NDArray[np.int64]] | None = None,
     ) -> list[tuple[str, int, float]]:
         """The best `limit` passages with any of the query's words: (part, number in the part, BM25), best first.
 
         Any text is a valid query; one without words finds nothing. A word that occurs twice counts twice.
         `among` says how common words are in all indexes that are searched together, so that scores compare.
+        `share` is about the share of passages that are allowed; `only` gives their numbers where they are few.
         """
         reader = self._current()
         if reader is None or limit < 1 or not reader.parts:
             return []
         with self._failing("search"):
             words = self._query(reader.searcher, query, among)
-            return _found(reader, words, limit, allowed) if words else []
+            if not words:
+                return []
+            if only is not None:
+                words, allowed, share = self._among_these(reader, words, only), None, 1.0
+            return found(reader, words, limit, allowed, share)
 
     def close(self) -> None:
         """Drop what was not committed; a second call does nothing. Searching goes on to work."""
@@ -217,6 +193,20 @@ class Keywords:
             clauses.append((tantivy.Occur.Should, clause))
         return tantivy.Query.boolean_query(clauses)
 
+    def _among_these(
+        self, reader: Reader, words: tantivy.Query, only: Mapping[str, NDArray[np.int64]]
+    ) -> tantivy.Query:
+        import tantivy
+
+        keys = [
+            key
+            for part, numbers in only.items()
+            if part in reader.parts
+            for key in (numbers + (reader.parts[part].ordinal << NUMBER_BITS)).tolist()
+        ]
+        these = tantivy.Query.const_score_query(tantivy.Query.term_set_query(self._schema, "key", keys), 0.0)
+        return tantivy.Query.boolean_query([(tantivy.Occur.Must, words), (tantivy.Occur.Must, these)])
+
     def _begun(self) -> _Writing:
         if self._writing is None:
             self._states.lock()
@@ -237,7 +227,7 @@ class Keywords:
             gone = tantivy.Query.term_query(self._schema, "part", before.ordinal, "basic")
             writing.writer.delete_documents_by_query(gone)
 
-    def _current(self) -> _Reader | None:
+    def _current(self) -> Reader | None:
         """The state that counts now: another process may have published since the last look."""
         with self._opening, self._failing("open"):
             latest = self._states.latest()
@@ -245,7 +235,7 @@ class Keywords:
                 self._reader = self._opened()
             return self._reader
 
-    def _opened(self) -> _Reader | None:
+    def _opened(self) -> Reader | None:
         for _ in range(_OPENING_ATTEMPTS):
             state = self._states.latest()
             if state is None:
@@ -258,12 +248,12 @@ class Keywords:
             # Else it was replaced while we looked.
         return None
 
-    def _open(self, state: State) -> _Reader:
+    def _open(self, state: State) -> Reader:
         index = self._index(state.path)
         index.reload()
         searcher = index.searcher()
-        parts = _read_parts(searcher)
-        return _Reader(state, searcher, parts, {part.ordinal: name for name, part in parts.items()})
+        parts = read_parts(searcher)
+        return Reader(state, searcher, parts, {part.ordinal: name for name, part in parts.items()})
 
     def _index(self, path: Path) -> tantivy.Index:
         import tantivy
@@ -298,51 +288,7 @@ def _schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     builder.add_text_field("body", tokenizer_name="words", index_option="freq")
     builder.add_unsigned_field("part", indexed=True, stored=True)
-    builder.add_unsigned_field("key", fast=True)
+    builder.add_unsigned_field("key", fast=True, indexed=True)
     builder.add_text_field("name", stored=True, tokenizer_name="raw", index_option="basic")
     builder.add_unsigned_field("count", stored=True, fast=True)
     return builder.build()
-
-
-def _read_parts(searcher: tantivy.Searcher) -> dict[str, _Part]:
-    import tantivy
-
-    parts = {}
-    for _, address in searcher.search(tantivy.Query.exists_query("count"), max(1, searcher.num_docs), count=False).hits:
-        document = searcher.doc(address)
-        parts[str(document["name"][0])] = _Part(int(document["part"][0]), int(document["count"][0]))
-    return parts
-
-
-def _found(reader: _Reader, query: tantivy.Query, limit: int, allowed: Allowed | None) -> list[tuple[str, int, float]]:
-    """Fetches more and more of the best until enough of them are allowed, or there are no more."""
-    total = reader.searcher.num_docs
-    want = limit if allowed is None else 4 * limit
-    while True:
-        want = min(want, total)
-        hits = reader.searcher.search(query, want, count=False).hits
-        keys = reader.searcher.fast_field_values("key", [address for _, address in hits])
-        places = np.array(keys, np.int64)
-        ordinals, numbers = places >> _NUMBER_BITS, places & ((1 << _NUMBER_BITS) - 1)
-        kept = np.arange(len(hits)) if allowed is None else np.flatnonzero(_mask(reader, ordinals, numbers, allowed))
-        if len(kept) >= limit or len(hits) < want or want == total:
-            break
-        want = max(4 * want, int(1.3 * limit * len(hits) / max(1, len(kept))))
-    scores = np.array([score for score, _ in hits], np.float32)
-    kept = kept[np.lexsort((numbers[kept], ordinals[kept], -scores[kept]))][:limit]
-    return [
-        (reader.names[ordinal], number, score)
-        for ordinal, number, score in zip(
-            ordinals[kept].tolist(), numbers[kept].tolist(), scores[kept].tolist(), strict=True
-        )
-    ]
-
-
-def _mask(
-    reader: _Reader, ordinals: NDArray[np.int64], numbers: NDArray[np.int64], allowed: Allowed
-) -> NDArray[np.bool_]:
-    mask = np.zeros(len(ordinals), bool)
-    for ordinal in np.unique(ordinals).tolist():
-        here = ordinals == ordinal
-        mask[here] = allowed(reader.names[ordinal], numbers[here])
-    return mask

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # Every batch but the last has so many rows. Decoding one takes about 0.1 ms; smaller ones compress worse.
-BATCH_ROWS = 256
+BATCH_ROWS = 64
 # Writes the rows of one data file of the dataset named, with these columns, as an Arrow file at the path.
 Export = Callable[[str, DataFile, Sequence[TableColumn], Path, CancelToken], None]
-_BATCHES_KEPT = 16
+_BATCHES_KEPT = 64
 _EXACT = 2**53 - 1
 
 

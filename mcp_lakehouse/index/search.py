@@ -16,7 +16,7 @@ from mcp_lakehouse.errors import InvalidInput, LakehouseError, StatementFailed
 from mcp_lakehouse.index.citation import PassageId
 from mcp_lakehouse.index.hits import Hits, check_columns
 from mcp_lakehouse.index.index import DatasetIndex
-from mcp_lakehouse.index.keywords import Spread
+from mcp_lakehouse.index.keyword_hits import Spread
 from mcp_lakehouse.index.requests import MODES, Progress, Query
 from mcp_lakehouse.index.view import Candidates, View
 from mcp_lakehouse.limits import SearchLimits

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from mcp_lakehouse.catalog.catalog import Dataset
 from mcp_lakehouse.index.block import Block
-from mcp_lakehouse.index.keywords import Keywords, Spread
+from mcp_lakehouse.index.keyword_hits import Spread
+from mcp_lakehouse.index.keywords import Keywords
 from mcp_lakehouse.index.names import leaf
 from mcp_lakehouse.index.passages import Passages
 from mcp_lakehouse.index.recipe import Recipe
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ROW_BITS = 40
+# So few passages are named to the keyword index one by one.
+_NAMED = 3_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +97,10 @@ class View:
         """Passages, dead ones too."""
         return self.parts[-1].start + len(self.parts[-1].passages) if self.parts else 0
 
+    def rows_with_text(self) -> int:
+        """Rows of the version that have a passage."""
+        return sum(int((part.passages.chunks == 0).sum()) for part in self.parts if part.ordinal >= 0)
+
     def place(self, position: int) -> Place:
         """Where a passage lies."""
         part = self.parts[bisect.bisect_right(self._starts, position) - 1]
@@ -158,7 +165,15 @@ class View:
         scores: dict[int, float] = {}
         if query.strip():
             everything = None if allowed is None and self._complete() else self._mask(allowed)
-            for name, number, score in self.keywords.search(query, depth, everything, among):
+            count = self.total if allowed is None else int(np.count_nonzero(allowed))
+            only = None
+            if count <= _NAMED and allowed is not None:
+                only = {
+                    name: np.flatnonzero(allowed[part.start : part.start + len(part.passages)])
+                    for name, part in self._by_name.items()
+                }
+            share = count / max(1, self.total)
+            for name, number, score in self.keywords.search(query, depth, everything, among, share=share, only=only):
                 part = self._by_name.get(name)
                 if part is not None and number < len(part.passages):
                     scores[part.start + number] = score

@@ -124,7 +124,7 @@ class Engine:
         self._confined = confined
         self._parser = _parser(connection)
         self._checked: dict[str, Checked] = {}
-        self._conditions: dict[str, Checked] = {}
+        self._conditions: dict[str, tuple[Checked, dict[str, Any]]] = {}
         self._consistent: frozenset[str] = frozenset()
         # The text of a checked statement as the engine parsed it: parsing it again takes as long as a small one runs.
         self._parsed: dict[str, str | duckdb.Statement] = {}
@@ -363,7 +363,7 @@ class Engine:
             except StatementFailed as error:
                 raise _of_condition(error) from None
             self._conditions[request["where"]] = found
-        condition = self._conditions[request["where"]]
+        condition, tree = self._conditions[request["where"]]
         checked = Checked(condition.text, (*condition.tables, rows), condition.local_names, "WHERE")
         try:
             self._resolve(checked, channel)
@@ -371,14 +371,14 @@ class Engine:
             numbers = self._connection.sql(statement).to_arrow_table().column(0).to_numpy()
         except _engine_errors() as error:
             raise _of_condition(self._explain(error, checked)) from None
-        answer: Message = {"repeatable": self._repeatable(condition, rows)}
+        answer: Message = {"repeatable": self._repeatable(tree, rows)}
         if numbers.nbytes <= _INLINE_BYTES:
             return answer | {"rows": base64.b64encode(numbers.tobytes()).decode()}
         path = self._scratch / f"{request['result_id']}.rows"
         numbers.tofile(path)
         return answer | {"file": str(path)}
 
-    def _repeatable(self, condition: Checked, rows: TableName) -> bool:
+    def _repeatable(self, tree: dict[str, Any], rows: TableName) -> bool:
         """Whether the condition holds for the same rows of this version whenever it is asked."""
         if not self._consistent:
             found = self._connection.execute(
@@ -387,7 +387,7 @@ class Engine:
             ).fetchall()
             self._consistent = frozenset(name.lower() for (name,) in found)
         columns = frozenset(name.lower() for name, _ in self._columns[_place(rows)])
-        return is_repeatable(self._parser.tree(f"SELECT {condition.text}"), columns, self._consistent)
+        return is_repeatable(tree, columns, self._consistent)
 
     def _export(self, request: Message) -> Message:
         """One data file's rows as an Arrow file of small compressed batches: any row is read at once.

@@ -93,15 +93,7 @@ def check(statement: str, parser: Parser, *, max_chars: int) -> Checked:
     Raises `StatementRefused` for what readers may not do, `InvalidInput` for text that can be no
     statement, and whatever the parser raises for text that is not SQL.
     """
-    if len(statement) > max_chars:
-        raise InvalidInput(
-            f"the statement has {len(statement):,} characters; the limit is {max_chars:,}",
-            hint="put the data into a dataset (ingest) or into params, and join it",
-        )
-    if "\0" in statement:
-        raise InvalidInput("the statement contains a NUL character", hint="remove it")
-    if _HALF_CHARACTER.search(statement):
-        raise InvalidInput("the statement contains half of a surrogate pair", hint="send whole Unicode characters")
+    _check_text(statement, max_chars)
     types = parser.types(statement)
     if len(types) != 1:
         what = "no statement" if not types else f"{len(types)} statements"
@@ -115,23 +107,34 @@ def check(statement: str, parser: Parser, *, max_chars: int) -> Checked:
             f"{types[0]} statements change state or read outside the lake; sql only reads datasets",
             hint=f"{_READ_HINT}; data comes in through the ingest tool",
         )
-    walk = _Walk(parser)
-    tree = parser.tree(statement)
-    walk.visit(tree)
-    text = _printed(tree, parser) if walk.rewritten else statement
-    return Checked(text, tuple(sorted(walk.tables)), frozenset(walk.local_names), "SELECT")
+    return _check_select(statement, parser)[0]
 
 
-def check_condition(condition: str, parser: Parser, *, max_chars: int) -> Checked:
+def _check_text(statement: str, max_chars: int) -> None:
+    if len(statement) > max_chars:
+        raise InvalidInput(
+            f"the statement has {len(statement):,} characters; the limit is {max_chars:,}",
+            hint="put the data into a dataset (ingest) or into params, and join it",
+        )
+    if "\0" in statement:
+        raise InvalidInput("the statement contains a NUL character", hint="remove it")
+    if _HALF_CHARACTER.search(statement):
+        raise InvalidInput("the statement contains half of a surrogate pair", hint="send whole Unicode characters")
+
+
+def check_condition(condition: str, parser: Parser, *, max_chars: int) -> tuple[Checked, Node]:
     """Let the text of a WHERE clause pass, as an expression in parentheses, or raise as `check` does.
 
-    `text` of the answer can stand after any `WHERE`: the condition is one expression whatever follows it.
+    `text` of the answer can stand after any `WHERE`: the condition is one expression whatever follows it. Its
+    syntax tree comes beside.
     """
     # The line break ends a comment, the parentheses keep the condition one expression.
     statement = f"SELECT (\n{condition}\n)"
-    checked = check(statement, parser, max_chars=max_chars + 16)
-    statements = parser.tree(checked.text).get("statements", []) if checked.verb == "SELECT" else []
-    nodes = [each["node"] for each in statements]
+    _check_text(statement, max_chars + 16)
+    if parser.types(statement) != ["SELECT"]:
+        raise _no_condition()
+    checked, tree = _check_select(statement, parser)
+    nodes = [each["node"] for each in tree.get("statements", [])]
     if (
         len(nodes) != 1
         or nodes[0].get("type") != "SELECT_NODE"
@@ -143,10 +146,23 @@ def check_condition(condition: str, parser: Parser, *, max_chars: int) -> Checke
         or any(nodes[0].get(part) for part in ("where_clause", "having", "qualify", "group_expressions"))
         or nodes[0].get("cte_map", {}).get("map")
     ):
-        raise StatementRefused(
-            "where is not one condition", hint="write what would stand after WHERE, such as: state = 'IL' AND rate < 30"
-        )
-    return Checked(checked.text.strip().removeprefix("SELECT"), checked.tables, checked.local_names, "WHERE")
+        raise _no_condition()
+    text = checked.text.strip().removeprefix("SELECT")
+    return Checked(text, checked.tables, checked.local_names, "WHERE"), tree
+
+
+def _no_condition() -> StatementRefused:
+    return StatementRefused(
+        "where is not one condition", hint="write what would stand after WHERE, such as: state = 'IL' AND rate < 30"
+    )
+
+
+def _check_select(statement: str, parser: Parser) -> tuple[Checked, Node]:
+    walk = _Walk(parser)
+    tree = parser.tree(statement)
+    walk.visit(tree)
+    text = _printed(tree, parser) if walk.rewritten else statement
+    return Checked(text, tuple(sorted(walk.tables)), frozenset(walk.local_names), "SELECT"), tree
 
 
 def _printed(tree: Node, parser: Parser) -> str:

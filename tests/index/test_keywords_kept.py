@@ -145,7 +145,7 @@ def test_a_panic_of_the_library_is_an_error_with_a_hint(keywords: Keywords, monk
     def panics(*_: object) -> None:
         raise PanicException("index out of bounds")
 
-    monkeypatch.setattr("mcp_lakehouse.index.keywords._found", panics)
+    monkeypatch.setattr("mcp_lakehouse.index.keywords.found", panics)
     with pytest.raises(StorageFailed, match="index out of bounds") as raised:
         keywords.search("red", 1)
     assert raised.value.hint

@@ -148,6 +148,11 @@ def test_asked_columns_may_be_of_some_datasets(lake: Lakehouse, animals: str) ->
         lake.search("octopus", columns=["nowhere"])
 
 
+def test_a_column_that_is_mostly_empty_is_told(lake: Lakehouse) -> None:
+    report = lake.ingest({"name": "sparse.csv", "text": "a,b\n1,hello\n2,\n3,\n"}, text=["b"])
+    assert "2 of 3 rows have no text in b" in report.notes
+
+
 def test_a_rare_name_counts_as_rare_in_a_small_dataset_too(lake: Lakehouse) -> None:
     fill(lake, "codes", {"c1": "The code E42 means that credentials were rejected."})
     fill(lake, "shops", {f"s{n}": f"Shop {n} is an e shop with e mail." for n in range(200)})

@@ -1,0 +1,104 @@
+"""What one state of a keyword index holds, and the best of it under a filter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcp_lakehouse.index.states import State
+
+if TYPE_CHECKING:
+    import tantivy
+
+Allowed = Callable[[str, NDArray[np.int64]], NDArray[np.bool_]]
+"""For a part and numbers of passages in it: which of them may be found."""
+NUMBER_BITS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """In how many of `documents` each word occurs."""
+
+    documents: int
+    of: Mapping[str, int]
+
+    def __add__(self, other: Spread) -> Spread:
+        return Spread(
+            self.documents + other.documents,
+            {word: self.of.get(word, 0) + other.of.get(word, 0) for word in {*self.of, *other.of}},
+        )
+
+    def rarity(self, word: str) -> float:
+        """The inverse document frequency of BM25, as the library computes it (Robertson and Sparck Jones)."""
+        count = self.of.get(word, 0)
+        return math.log(1 + (self.documents - count + 0.5) / (count + 0.5))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part's ordinal, and how many passages it has."""
+
+    ordinal: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One published state, open."""
+
+    state: State
+    searcher: tantivy.Searcher
+    parts: Mapping[str, Part]
+    names: Mapping[int, str]
+
+
+def read_parts(searcher: tantivy.Searcher) -> dict[str, Part]:
+    """The parts of a state, by name."""
+    import tantivy
+
+    parts = {}
+    for _, address in searcher.search(tantivy.Query.exists_query("count"), max(1, searcher.num_docs), count=False).hits:
+        document = searcher.doc(address)
+        parts[str(document["name"][0])] = Part(int(document["part"][0]), int(document["count"][0]))
+    return parts
+
+
+def found(
+    reader: Reader, query: tantivy.Query, limit: int, allowed: Allowed | None, share: float
+) -> list[tuple[str, int, float]]:
+    """Fetches more and more of the best until enough of them are allowed, or there are no more."""
+    total = reader.searcher.num_docs
+    want = limit if allowed is None else 4 * limit + int(1.3 * limit / max(share, 1 / max(1, total)))
+    while True:
+        want = min(want, total)
+        hits = reader.searcher.search(query, want, count=False).hits
+        values, addresses = zip(*hits, strict=True) if hits else ((), ())
+        places = np.array(reader.searcher.fast_field_values("key", list(addresses)), np.int64)
+        ordinals, numbers = places >> NUMBER_BITS, places & ((1 << NUMBER_BITS) - 1)
+        kept = np.arange(len(hits)) if allowed is None else np.flatnonzero(_mask(reader, ordinals, numbers, allowed))
+        if len(kept) >= limit or len(hits) < want or want == total:
+            break
+        want = max(4 * want, int(1.3 * limit * len(hits) / max(1, len(kept))))
+    scores = np.array(values, np.float32)
+    kept = kept[np.lexsort((numbers[kept], ordinals[kept], -scores[kept]))][:limit]
+    return [
+        (reader.names[ordinal], number, score)
+        for ordinal, number, score in zip(
+            ordinals[kept].tolist(), numbers[kept].tolist(), scores[kept].tolist(), strict=True
+        )
+    ]
+
+
+def _mask(
+    reader: Reader, ordinals: NDArray[np.int64], numbers: NDArray[np.int64], allowed: Allowed
+) -> NDArray[np.bool_]:
+    mask = np.zeros(len(ordinals), bool)
+    for ordinal in np.unique(ordinals).tolist():
+        here = ordinals == ordinal
+        mask[here] = allowed(reader.names[ordinal], numbers[here])
+    return mask
