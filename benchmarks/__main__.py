@@ -61,7 +61,7 @@ def _head() -> str:
         "# Benchmarks\n\n"
         "Written by `make bench`; contenders take turns in one run and medians are compared, because machines vary: "
         "read the ratios. "
-        "`make bench ARGS=\"NAME …\"` runs some of them (the names stand in the source of this page). "
+        '`make bench ARGS="NAME …"` runs some of them (the names stand in the source of this page). '
         f"The last run: {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} processors, {memory:.0f} GiB, "
         f"Python {platform.python_version()}, {packages}."
     )
