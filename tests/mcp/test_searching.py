@@ -279,12 +279,12 @@ async def test_subscribers_hear_of_a_new_index(own: Served) -> None:
 
 
 class Halting:
-    """An embedder that tells of one text and then waits until it is cancelled."""
+    """An embedder that works until it is cancelled."""
 
     spec, model, dimensions, share, floor = "wordllama", "halting", 4, 0.5, 0.2
 
     def __init__(self) -> None:
-        self.stopped = threading.Event()
+        self.begun, self.stopped = threading.Event(), threading.Event()
 
     def embed(
         self, texts: Sequence[str], *, cancel: CancelToken | None = None, progress: Any = None
@@ -292,8 +292,7 @@ class Halting:
         assert cancel is not None
         wanted = threading.Event()
         with cancel.calling(wanted.set):
-            if progress is not None:
-                progress(1)
+            self.begun.set()
             assert wanted.wait(SECONDS)
         self.stopped.set()
         cancel.check()
@@ -313,6 +312,7 @@ async def test_a_build_tells_how_far_it_is_and_is_over_when_cancelled(own: Serve
         group.start_soon(lambda: client.call_tool("build_index", arguments, progress_callback=progress))
         with anyio.fail_after(SECONDS):
             await told.wait()
-            group.cancel_scope.cancel()
+        assert await anyio.to_thread.run_sync(lambda: halting.begun.wait(SECONDS))
+        group.cancel_scope.cancel()
     assert await anyio.to_thread.run_sync(lambda: halting.stopped.wait(SECONDS))
     assert own.lake.describe_dataset("people").index is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import time
 from collections.abc import Callable
 from functools import partial
@@ -73,9 +74,9 @@ def progress_to(ctx: Ctx, token: CancelToken) -> Callable[[float, float, str], N
         last, told = now, begun + done
         try:
             anyio.from_thread.run(ctx.report_progress, told, begun + total if total else None, message)
-        except RuntimeError as error:
-            # The event loop is gone: the client hung up while the thread worked.
-            raise Cancelled("the client is gone", hint="nothing was changed") from error
+        except (concurrent.futures.CancelledError, RuntimeError) as error:
+            # The call was cancelled while it told, or the event loop is gone: the client hung up.
+            raise Cancelled("nobody waits for this call any more", hint="nothing was changed") from error
 
     return report
 
