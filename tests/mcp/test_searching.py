@@ -287,7 +287,11 @@ class Halting:
         self.begun, self.stopped = threading.Event(), threading.Event()
 
     def embed(
-        self, texts: Sequence[str], *, cancel: CancelToken | None = None, progress: Any = None
+        self,
+        texts: Sequence[str],
+        *,
+        cancel: CancelToken | None = None,
+        progress: Any = None,  # noqa: ARG002 - an embedder takes it
     ) -> NDArray[np.float32]:
         assert cancel is not None
         wanted = threading.Event()
