@@ -22,7 +22,8 @@ from mcp_lakehouse.errors import InvalidInput, LakehouseError, LimitExceeded, St
 from mcp_lakehouse.limits import KIB
 from mcp_lakehouse.sql import hints
 from mcp_lakehouse.sql.guard import RESULT_PREFIX, SYSTEM_SCHEMA, Checked, Parser, TableName, check, check_condition
-from mcp_lakehouse.sql.repeatable import is_repeatable
+from mcp_lakehouse.sql.kept_columns import KeptColumns
+from mcp_lakehouse.sql.repeatable import columns_asked
 from mcp_lakehouse.sql.values import quote, wire_type
 from mcp_lakehouse.store.failures import FULL, local_failure
 from mcp_lakehouse.worker import confine
@@ -132,6 +133,7 @@ class Engine:
         self._held: dict[tuple[str, str], str] = {}
         self._results: dict[str, pa.Table] = {}
         self._columns: dict[tuple[str, str], list[list[str]]] = {}
+        self._kept_columns = KeptColumns(connection, ROW_NUMBER)
 
     def __call__(self, request: Message, channel: Channel) -> Message:
         """One request, one answer."""
@@ -224,6 +226,7 @@ class Engine:
             return
         for place in old:
             self._connection.execute(f"DROP VIEW IF EXISTS {quote(place[0])}.{quote(place[1])}")
+            self._kept_columns.forget(place[1])
             del self._held[place]
             self._columns.pop(place, None)
 
@@ -237,6 +240,7 @@ class Engine:
             self._hold_rows(name, definition["columns"], definition["rows"])
         else:
             numbered = table.at_unit == ROWS_UNIT
+            self._kept_columns.forget(place[1])
             self._hold_files(name, definition["columns"], definition["files"], numbered=numbered)
             self._columns[place] = definition["columns"]
         self._held[place] = definition["token"]
@@ -367,27 +371,31 @@ class Engine:
         checked = Checked(condition.text, (*condition.tables, rows), condition.local_names, "WHERE")
         try:
             self._resolve(checked, channel)
-            statement = f"SELECT {quote(ROW_NUMBER)} FROM {quote(rows.view)} AS {quote(name)} WHERE {condition.text}"
-            numbers = self._connection.sql(statement).to_arrow_table().column(0).to_numpy()
+            source, repeatable = self._filtered(tree, rows)
+            statement = f"SELECT {quote(ROW_NUMBER)} FROM {source} AS {quote(name)} WHERE {condition.text}"
+            numbers = self._connection.execute(statement).fetchnumpy()[ROW_NUMBER]
         except _engine_errors() as error:
             raise _of_condition(self._explain(error, checked)) from None
-        answer: Message = {"repeatable": self._repeatable(tree, rows)}
+        answer: Message = {"repeatable": repeatable}
         if numbers.nbytes <= _INLINE_BYTES:
             return answer | {"rows": base64.b64encode(numbers.tobytes()).decode()}
         path = self._scratch / f"{request['result_id']}.rows"
         numbers.tofile(path)
         return answer | {"file": str(path)}
 
-    def _repeatable(self, tree: dict[str, Any], rows: TableName) -> bool:
-        """Whether the condition holds for the same rows of this version whenever it is asked."""
+    def _filtered(self, tree: dict[str, Any], rows: TableName) -> tuple[str, bool]:
+        """What a condition is to be asked of, and whether it holds for the same rows of this version ever after."""
         if not self._consistent:
             found = self._connection.execute(
                 "SELECT function_name FROM duckdb_functions() WHERE function_type IN ('scalar', 'macro') "
                 "GROUP BY ALL HAVING bool_and(coalesce(stability, '') = 'CONSISTENT')"
             ).fetchall()
             self._consistent = frozenset(name.lower() for (name,) in found)
-        columns = frozenset(name.lower() for name, _ in self._columns[_place(rows)])
-        return is_repeatable(tree, columns, self._consistent)
+        types = dict(self._columns[_place(rows)])
+        asked = columns_asked(tree, {name.lower(): name for name in types}, self._consistent)
+        if asked is None:
+            return quote(rows.view), False
+        return self._kept_columns.source(rows.view, asked, types), True
 
     def _export(self, request: Message) -> Message:
         """One data file's rows as an Arrow file of small compressed batches: any row is read at once.

@@ -7,24 +7,30 @@ import json
 import duckdb
 import pytest
 
-from mcp_lakehouse.sql.repeatable import is_repeatable
+from mcp_lakehouse.sql.repeatable import columns_asked
 
-COLUMNS = frozenset({"state", "rate", "when"})
+COLUMNS = {"state": "State", "rate": "rate", "when": "when"}
 FUNCTIONS = frozenset({"lower", "+", "~~"})
 
 
-def repeatable(condition: str) -> bool:
+def asked(condition: str) -> frozenset[str] | None:
     with duckdb.connect() as connection:
         ((tree,),) = connection.execute("SELECT json_serialize_sql(?)", [f"SELECT ({condition})"]).fetchall()
-    return is_repeatable(json.loads(tree), COLUMNS, FUNCTIONS)
+    return columns_asked(json.loads(tree), COLUMNS, FUNCTIONS)
 
 
 @pytest.mark.parametrize(
-    "condition",
-    ["state = 'IL'", "t.state = 'IL' AND rate + 1 < 30", "lower(STATE) LIKE 'i%'", "rate IN (1, 2) OR state IS NULL"],
+    ("condition", "columns"),
+    [
+        ("state = 'IL'", {"State"}),
+        ("t.state = 'IL' AND rate + 1 < 30", {"State", "rate"}),
+        ("lower(STATE) LIKE 'i%'", {"State"}),
+        ('rate IN (1, 2) OR "when" IS NULL', {"rate", "when"}),
+        ("1 = 1", set()),
+    ],
 )
-def test_conditions_over_columns_are(condition: str) -> None:
-    assert repeatable(condition)
+def test_conditions_over_columns_are(condition: str, columns: set[str]) -> None:
+    assert asked(condition) == columns
 
 
 @pytest.mark.parametrize(
@@ -36,7 +42,9 @@ def test_conditions_over_columns_are(condition: str) -> None:
         "rate IN (SELECT rate FROM other)",
         "rate = $1",
         "lower(uuid()) > state",
+        "COLUMNS(*) > 3",
+        "#1 > 3",
     ],
 )
 def test_conditions_that_look_elsewhere_are_not(condition: str) -> None:
-    assert not repeatable(condition)
+    assert asked(condition) is None
