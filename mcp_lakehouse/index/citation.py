@@ -7,16 +7,19 @@ the SHA-256 of the passage's text) proves it. `row` counts from 0 over the files
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import parse_qsl, quote, unquote
 
 from mcp_lakehouse.errors import InvalidInput
+from mcp_lakehouse.records import Passage
 
 PREFIX = "lakehouse://datasets/"
 HASH_DIGITS = 16
+UNCHECKED = "this id carries no hash: the text is what its version holds, not proven to be what was cited"
 _PATH = re.compile(r"(?P<name>[^/]+)/v(?P<version>\d{1,18})/rows/(?P<row>\d{1,18})")
 _CHARS = re.compile(r"(\d{1,10})-(\d{1,10})")
+_HASH = re.compile(rf"[0-9a-f]{{{HASH_DIGITS},64}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +61,28 @@ class PassageId:
                 f"{text[:200]!r} is not the id of a passage",
                 hint=f"give an id that search or ask returned: {PREFIX}NAME/vN/rows/N#chunk=N",
             )
+        digest = keys.get("hash")
+        if digest is not None and not _HASH.fullmatch(digest):
+            raise InvalidInput(
+                f"the hash of {text[:200]!r} is cut or changed", hint=f"it has at least {HASH_DIGITS} digits of 0-9a-f"
+            )
         return cls(
             dataset=unquote(found["name"]),
             version=int(found["version"]),
             row=int(found["row"]),
             chunk=int(chunk) if chunk else None,
             chars=(int(chars[1]), int(chars[2])) if chars else None,
-            digest=keys.get("hash"),
+            digest=digest,
             page=int(page) if page else None,
             lines=(int(lines[1]), int(lines[2])) if lines else None,
         )
+
+
+def with_warning(passage: Passage) -> Passage:
+    """The passage, saying so in its `metadata` where its id could not be checked."""
+    if PassageId.parse(passage.id).digest is not None:
+        return passage
+    return replace(passage, metadata={**passage.metadata, "unchecked": UNCHECKED})
 
 
 def _range(pair: tuple[int, int] | None) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,18 +13,20 @@ from typing import TYPE_CHECKING
 from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.catalog.catalog import Dataset, folder_of, timestamp
-from mcp_lakehouse.errors import InvalidInput, NotFound
+from mcp_lakehouse.errors import NotFound
 from mcp_lakehouse.index.base import Base, BaseBuilder
 from mcp_lakehouse.index.composing import bring_up, compose
 from mcp_lakehouse.index.embeddings import Embeddings
 from mcp_lakehouse.index.generation import Generation, Generations, Publication
 from mcp_lakehouse.index.keywords import Keywords
+from mcp_lakehouse.index.models import Models, OpenEmbedder
 from mcp_lakehouse.index.names import leaf
 from mcp_lakehouse.index.passages import Passages, make_passages, vectors_by_hash
 from mcp_lakehouse.index.recipe import Recipe
 from mcp_lakehouse.index.requests import Build, Progress
 from mcp_lakehouse.index.rows import Export, RowFiles, Rows
 from mcp_lakehouse.index.view import Part, View
+from mcp_lakehouse.index.wordless import passages_without_vectors, wordless
 from mcp_lakehouse.store import Bucket
 from mcp_lakehouse.table import DataFile
 
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
 
     from mcp_lakehouse.llm.embedder import Embedder
 
-OpenEmbedder = Callable[[str], "Embedder"]
 # Below this exact search is as fast, and always right.
 GRAPH_FROM = 20_000
 # Passages compared one by one until ingest builds anew: so many, or this share of the base.
@@ -68,6 +69,7 @@ class DatasetIndex:
         # As set by the user; "" where the lake may choose.
         self._spec = embedder
         self._open_embedder = open_embedder
+        self._models = Models(name, embedder, open_embedder)
         self._rows = RowFiles(self._folder / "rows", export)
         self._lock = threading.RLock()
         # Held for a moment only, whatever the other one waits for.
@@ -95,71 +97,43 @@ class DatasetIndex:
                 self._generation = self._generations.get(self._name, number)
             return self._generation
 
-    def embedder(self, recipe: Recipe | None = None) -> Embedder:
-        """The model for a recipe, or for a new one. Raises `InvalidInput` where the setting and the recipe disagree."""
-        if recipe is None:
-            return self._open_embedder(self._spec)
-        rebuild = f"build_index makes a generation with another model (dataset={self._name!r})"
-        if self._spec and self._spec != recipe.spec:
-            self._open_embedder(self._spec)  # Says so where there is none of that name.
-            raise InvalidInput(
-                f"{self._name!r} was indexed with {recipe.spec}, the setting embedder is {self._spec}",
-                hint=f"unset LAKEHOUSE_EMBEDDER or set it to {recipe.spec}; or {rebuild}",
-            )
-        found = self._open_embedder(recipe.spec)
-        if (found.model, found.dimensions) != (recipe.model, recipe.dimensions):
-            raise InvalidInput(
-                f"{self._name!r} was indexed with {recipe.model} ({recipe.dimensions} dimensions), "
-                f"{recipe.spec} is now {found.model} ({found.dimensions})",
-                hint=rebuild,
-            )
-        return found
+    def embedder(self, recipe: Recipe) -> Embedder:
+        """The model for a recipe. Raises `InvalidInput` where the setting and the recipe disagree."""
+        return self._models.embedder(recipe)
 
     def recipe(self, dataset: Dataset) -> Recipe:
         """How this dataset's passages are made now. Raises `InvalidInput` for one without text columns."""
-        text = dataset.text
-        if not text:
-            raise InvalidInput(
-                f"{dataset.name!r} has no text columns to search",
-                hint=f"build_index(dataset={dataset.name!r}, columns=[…]) makes columns searchable",
-            )
-        generation = self.generation()
-        if generation is not None and list(generation.recipe.text.columns) == text:
-            self.embedder(generation.recipe)
-            return generation.recipe
-        return Recipe.of(text, self.embedder())
+        return self._models.recipe(dataset, self.generation())
 
     def view(self, dataset: Dataset, *, progress: Progress, cancel: CancelToken) -> View:
         """The passages of a dataset's version; what is not embedded yet is embedded now.
 
-        While another thread does that, the view of an earlier version is given (`view.dataset` says which).
+        Where the model is missing or another one they have no vectors, and `embedder(view.recipe)` says why.
+        While another thread embeds, the view of an earlier version is given (`view.dataset` says which).
         """
-        recipe = self.recipe(dataset)
-        generation = self.generation()
-        if generation is not None and generation.recipe != recipe:
-            generation = None
+        recipe, generation = self._models.way(dataset, self.generation())
         snapshot = dataset.snapshot
         key = (snapshot.version, snapshot.updated_at, recipe, generation.number if generation else 0)
         view = self._view
-        if view is not None and self._view_key == key:
+        if view is not None and self._view_key == key and view.whole():
             return view
         # Others may be embedding for a long time; until they are done, the version before is whole and true.
         if not self._lock.acquire(blocking=view is None):
             assert view is not None
             return view
         try:
-            if self._view is not None and self._view_key == key:
+            if self._view is not None and self._view_key == key and self._view.whole():
                 return self._view
             with trace.span("index.refresh", dataset=self._name):
-                base = self._kept_base(generation) if generation is not None else None
-                self._catch_up(dataset, recipe, progress, cancel)
-                if base is None and generation is not None:
-                    base = self._made_base(generation, progress, cancel)
+                if wordless(recipe):
+                    base, passages = None, self._without_vectors(dataset, recipe, generation, progress, cancel)
+                else:
+                    base, passages = self._with_vectors(dataset, recipe, generation, progress, cancel)
                 view = compose(
                     dataset,
                     recipe,
                     base,
-                    {file.key: self._passages[recipe.identifier, file.key] for file in dataset.snapshot.files},
+                    passages,
                     generation=generation.number if generation is not None else 0,
                     keywords=lambda parts: self._keywords_of(dataset, recipe, parts, cancel),
                 )
@@ -236,7 +210,12 @@ class DatasetIndex:
             present = self._generations.current(self._name)
             published = [each.number for each in self._generations.all(self._name) if each.published]
             older = [number for number in published if present is not None and number < present]
-            if present is None or not older:
+            if present is None:
+                raise NotFound(
+                    f"no generation of {self._name!r} has been built yet: all its passages are searched exactly",
+                    hint=f"build_index(dataset={self._name!r}) builds one",
+                )
+            if not older:
                 raise NotFound(
                     f"{self._name!r} has no older generation to go back to",
                     hint="system.generations lists those there are",
@@ -260,6 +239,28 @@ class DatasetIndex:
             self._pointed = (float("-inf"), None)
 
     # Inside -----------------------------------------------------------------------------------
+
+    def _with_vectors(
+        self, dataset: Dataset, recipe: Recipe, generation: Generation | None, progress: Progress, cancel: CancelToken
+    ) -> tuple[Base | None, dict[str, Passages]]:
+        base = self._kept_base(generation) if generation is not None else None
+        self._catch_up(dataset, recipe, progress, cancel)
+        if base is None and generation is not None:
+            base = self._made_base(generation, progress, cancel)
+        return base, {file.key: self._passages[recipe.identifier, file.key] for file in dataset.snapshot.files}
+
+    def _without_vectors(
+        self, dataset: Dataset, recipe: Recipe, generation: Generation | None, progress: Progress, cancel: CancelToken
+    ) -> dict[str, Passages]:
+        made = generation.recipe if generation is not None else recipe
+        return passages_without_vectors(
+            dataset,
+            recipe,
+            stored=lambda file: self._stored(made, file.key, file.rows),
+            rows=lambda file: self.rows(dataset, file, cancel),
+            progress=progress,
+            cancel=cancel,
+        )
 
     def _catch_up(self, dataset: Dataset, recipe: Recipe, progress: Progress, cancel: CancelToken) -> None:
         """Have the passages of every data file of the version in memory, made where there are none."""
@@ -320,8 +321,7 @@ class DatasetIndex:
         builder = BaseBuilder(self._folder, generation.recipe, generation.parameters, graph_from=GRAPH_FROM)
         parts = []
         for key in generation.files:
-            held = self._passages.get((generation.recipe.identifier, key))
-            stored = held or self._embeddings.get(generation.recipe, key, None)
+            stored = self._stored(generation.recipe, key)
             # Those of files that the version has no more may be gone; nobody will ask for them.
             if stored is not None:
                 parts.append((key, stored))
@@ -330,6 +330,9 @@ class DatasetIndex:
         )
         self._share_vectors(generation.recipe)
         return self._base
+
+    def _stored(self, recipe: Recipe, key: str, rows: int | None = None) -> Passages | None:
+        return self._passages.get((recipe.identifier, key)) or self._embeddings.get(recipe, key, rows)
 
     def _share_vectors(self, recipe: Recipe) -> None:
         """Let what is in the base be held once."""

@@ -73,6 +73,8 @@ class Indexes:
         if not dataset.text or not dataset.snapshot.rows:
             return ""
         index = self.of(dataset.name)
+        # A model that is missing or another one is told now, not when somebody searches by meaning.
+        index.recipe(dataset)
         view = index.view(dataset, progress=progress, cancel=cancel)
         notes = (
             [index.build(dataset, Build(who=who), progress=progress, cancel=cancel).note]
@@ -90,7 +92,7 @@ class Indexes:
             texts = [column.name for column in dataset.snapshot.columns if column.type == "VARCHAR"]
             raise InvalidInput(
                 f"{dataset.name!r} has no text columns to index",
-                hint=f"give columns; those with text: {', '.join(texts[:20]) or 'none'}",
+                hint=f"give columns=[…]; those with text: {', '.join(texts[:20]) or 'none'}",
             )
         made = self.of(dataset.name).build(dataset, build, progress=progress, cancel=cancel)
         return IndexReport(

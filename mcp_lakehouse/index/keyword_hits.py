@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -73,30 +73,45 @@ def found(
 ) -> list[tuple[str, int, float]]:
     """Fetches more and more of the best until enough of them are allowed, or there are no more."""
     total = reader.searcher.num_docs
-    want = limit if allowed is None else 4 * limit + int(1.3 * limit / max(share, 1 / max(1, total)))
+    want = limit if allowed is None else fetched(limit, share, total)
     while True:
         want = min(want, total)
         hits = reader.searcher.search(query, want, count=False).hits
-        values, addresses = zip(*hits, strict=True) if hits else ((), ())
-        places = np.array(reader.searcher.fast_field_values("key", list(addresses)), np.int64)
+        places = np.array(reader.searcher.fast_field_values("key", [address for _, address in hits]), np.int64)
         ordinals, numbers = places >> NUMBER_BITS, places & ((1 << NUMBER_BITS) - 1)
         kept = np.arange(len(hits)) if allowed is None else np.flatnonzero(_mask(reader, ordinals, numbers, allowed))
         if len(kept) >= limit or len(hits) < want or want == total:
             break
         want = max(4 * want, int(1.3 * limit * len(hits) / max(1, len(kept))))
-    scores = np.array(values, np.float32)
-    kept = kept[np.lexsort((numbers[kept], ordinals[kept], -scores[kept]))][:limit]
+    # They come best first; of equal ones the first in the dataset.
+    kept = kept[: _with_equals(hits, kept, limit)]
+    scores = np.array([hits[each][0] for each in kept.tolist()], np.float32)
+    order = np.lexsort((numbers[kept], ordinals[kept], -scores))[:limit]
     return [
         (reader.names[ordinal], number, score)
         for ordinal, number, score in zip(
-            ordinals[kept].tolist(), numbers[kept].tolist(), scores[kept].tolist(), strict=True
+            ordinals[kept[order]].tolist(), numbers[kept[order]].tolist(), scores[order].tolist(), strict=True
         )
     ]
+
+
+def fetched(limit: int, share: float, total: int) -> int:
+    """How many are fetched at first, so that `limit` of them are probably among the share that is allowed."""
+    return 4 * limit + int(1.3 * limit / max(share, 1 / max(1, total)))
+
+
+def _with_equals(hits: Sequence[tuple[float, object]], kept: NDArray[np.int64], limit: int) -> int:
+    end = min(limit, len(kept))
+    while 0 < end < len(kept) and hits[kept[end]][0] == hits[kept[end - 1]][0]:
+        end += 1
+    return end
 
 
 def _mask(
     reader: Reader, ordinals: NDArray[np.int64], numbers: NDArray[np.int64], allowed: Allowed
 ) -> NDArray[np.bool_]:
+    if len(reader.names) == 1:
+        return allowed(next(iter(reader.names.values())), numbers)
     mask = np.zeros(len(ordinals), bool)
     for ordinal in np.unique(ordinals).tolist():
         here = ordinals == ordinal

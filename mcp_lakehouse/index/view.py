@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mcp_lakehouse.catalog.catalog import Dataset
 from mcp_lakehouse.index.block import Block
-from mcp_lakehouse.index.keyword_hits import Spread
+from mcp_lakehouse.index.keyword_hits import Spread, fetched
 from mcp_lakehouse.index.keywords import Keywords
 from mcp_lakehouse.index.names import leaf
 from mcp_lakehouse.index.passages import Passages
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ROW_BITS = 40
-# So few passages are named to the keyword index one by one.
-_NAMED = 3_000
+# Naming a passage to the keyword index takes as long as fetching so many of its hits (measured).
+_NAMED_HITS = 14
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,6 +97,10 @@ class View:
         """Passages, dead ones too."""
         return self.parts[-1].start + len(self.parts[-1].passages) if self.parts else 0
 
+    def whole(self) -> bool:
+        """Whether the keyword index holds all of it: its files may be taken away, and are made again."""
+        return self._by_name.keys() <= self.keywords.parts().keys()
+
     def rows_with_text(self) -> int:
         """Rows of the version that have a passage."""
         return sum(int((part.passages.chunks == 0).sum()) for part in self.parts if part.ordinal >= 0)
@@ -161,18 +165,19 @@ class View:
                 if block is not None:
                     hits = block.search(vector, depth, allowed=mask)
                     found.append(hits.positions + start)
-                    plans.append(f"{hits.plan.text} not yet in the generation" if start else hits.plan.text)
+                    newer = f" newer than generation {self.generation}" if start else ""
+                    plans.append(hits.plan.text + newer)
         scores: dict[int, float] = {}
         if query.strip():
             everything = None if allowed is None and self._complete() else self._mask(allowed)
             count = self.total if allowed is None else int(np.count_nonzero(allowed))
+            share = count / max(1, self.total)
             only = None
-            if count <= _NAMED and allowed is not None:
+            if allowed is not None and count * _NAMED_HITS <= fetched(depth, share, self.total):
                 only = {
                     name: np.flatnonzero(allowed[part.start : part.start + len(part.passages)])
                     for name, part in self._by_name.items()
                 }
-            share = count / max(1, self.total)
             for name, number, score in self.keywords.search(query, depth, everything, among, share=share, only=only):
                 part = self._by_name.get(name)
                 if part is not None and number < len(part.passages):
