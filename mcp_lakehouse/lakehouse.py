@@ -28,14 +28,8 @@ from mcp_lakehouse.catalog.catalog import (
 from mcp_lakehouse.catalog.statistics import Statistics
 from mcp_lakehouse.catalog.system import System, journal_columns
 from mcp_lakehouse.catalog.visible import Visible
-from mcp_lakehouse.errors import (
-    Cancelled,
-    InvalidInput,
-    LakehouseError,
-    NotAllowed,
-    NotFound,
-    StorageFailed,
-)
+from mcp_lakehouse.errors import Cancelled, InvalidInput, LakehouseError, NotAllowed, NotFound, StorageFailed
+from mcp_lakehouse.index.citation import with_warning
 from mcp_lakehouse.index.indexes import Indexes
 from mcp_lakehouse.index.requests import Build, Query
 from mcp_lakehouse.index.rows import BATCH_ROWS
@@ -226,6 +220,7 @@ class Lakehouse:
                 lineage=found.lineage(_LINEAGE_ENTRIES),
                 truncated=len(found.snapshot.columns) > _DESCRIBED_COLUMNS,
                 key=found.key or None,
+                text=found.text or None,
                 index=self._indexes.description(found),
             )
 
@@ -291,9 +286,12 @@ class Lakehouse:
             return self._searcher.search(wanted, progress=progress, cancel=cancel or CancelToken())
 
     def fetch(self, id: str, *, cancel: CancelToken | None = None) -> Passage:
-        """The passage that an id of `search` or `ask` stands for, from the version it names, checked by its hash."""
+        """The passage that an id of `search` or `ask` stands for, from the version it names, checked by its hash.
+
+        Where the id has none, `metadata["unchecked"]` says so.
+        """
         with self._recording("fetch", None):
-            return self._searcher.fetch(id, cancel=cancel or CancelToken())
+            return with_warning(self._searcher.fetch(id, cancel=cancel or CancelToken()))
 
     def ask(
         self,

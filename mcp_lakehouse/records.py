@@ -109,6 +109,8 @@ class DatasetDescription:
     lineage: list[LineageEntry]
     truncated: bool = False
     key: list[str] | None = None
+    # The columns that search looks in; without an `index` it compares all their passages exactly.
+    text: list[str] | None = None
     index: IndexDescription | None = None
 
 
@@ -122,7 +124,10 @@ class InferredColumn:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What one ingest did. `unchanged` means the same bytes were already there and nothing was written."""
+    """What one ingest did. `unchanged` means the same bytes were already there and nothing was written.
+
+    A file of several that cannot be read is left out, and counts as one of `rows_rejected`.
+    """
 
     dataset: str
     version: int

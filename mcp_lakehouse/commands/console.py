@@ -7,6 +7,8 @@ import sys
 import unicodedata
 from typing import TextIO
 
+from mcp_lakehouse.commands.wording import in_commands
+
 _RED, _CYAN = "31", "36"
 # Controls, lone surrogates, line and paragraph separators; and the characters that turn the writing direction.
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -22,7 +24,7 @@ def tell_error(message: str, *, hint: str | None = None) -> None:
     """`error: …` and `hint: …`, on stderr."""
     say(f"{_styled('error', _RED)}: {printable(message, lines=True)}")
     if hint:
-        say(f"{_styled('hint', _CYAN)}: {printable(hint, lines=True)}")
+        say(f"{_styled('hint', _CYAN)}: {printable(in_commands(hint), lines=True)}")
 
 
 def counted(number: int, what: str) -> str:

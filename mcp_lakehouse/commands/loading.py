@@ -16,6 +16,7 @@ from mcp_lakehouse.commands.console import counted, printable, say
 from mcp_lakehouse.commands.opening import Opening
 from mcp_lakehouse.commands.progress import shown
 from mcp_lakehouse.commands.running import interruptible
+from mcp_lakehouse.commands.wording import in_commands
 from mcp_lakehouse.errors import InvalidInput
 from mcp_lakehouse.ingest import walk
 from mcp_lakehouse.ingest.finding import local_path
@@ -93,19 +94,16 @@ def _folders(sources: Sequence[str]) -> list[str]:
 
 
 def _tell(report: IngestReport) -> None:
-    if report.unchanged:
-        print(f"{report.dataset} v{report.version}: unchanged, these bytes are there already")
-        return
-    counts = [f"{counted(report.rows_added, 'row')} added"]
+    counts = ["unchanged" if report.unchanged else f"{counted(report.rows_added, 'row')} added"]
     if report.rows_updated:
         counts.append(f"{report.rows_updated:,} updated")
     if report.rows_rejected:
         counts.append(f"{report.rows_rejected:,} rejected")
     print(f"{report.dataset} v{report.version}: {', '.join(counts)}")
-    for column in report.inferred:
+    for column in [] if report.unchanged else report.inferred:
         print(f"  {printable(column.column)} {column.type}")
     for note in report.notes:
-        say(f"note: {printable(note)}")
+        say(f"note: {printable(in_commands(note))}")
     if report.rejects_uri:
         load = report.rejects_uri.rpartition("/")[2]
         say(f"rejected rows: mcp-lakehouse sql \"FROM system.rejects WHERE load = '{load}'\"")

@@ -37,26 +37,28 @@ _Row: TypeAlias = "tuple[str, int | None, str | None, str, int | None]"
 def load_documents(job: Job, files: Sequence[Message], existing: Columns | None) -> tuple[Columns, list[Message]]:
     """Stage the texts of all files; returns the dataset's columns and the staged files.
 
-    Raises `UnreadableSource` for a file without any text, naming the cause.
+    Of several files those that cannot be read are left out; where none is left, there are no columns.
+    Raises `UnreadableSource` for a single one, or where there is no text at all, naming the cause.
     """
     columns = COLUMNS if existing is None else merge_columns(existing, COLUMNS)
-    job.rows("CREATE TEMP TABLE documents (source VARCHAR, page INTEGER, section VARCHAR, text VARCHAR, line INTEGER)")
-    done = 0
+    job.rows(
+        "CREATE TEMP TABLE documents (source VARCHAR, page INTEGER, section VARCHAR, text VARCHAR, line INTEGER, "
+        "file INTEGER)"
+    )
+    done = left_out = 0
     for file in files:
         name, path = file["name"], Path(file["path"])
         try:
             with reading(name, path):
-                _insert(job, name, _parts(job, path, name, file["format"]), lines=file["format"] in _WITH_LINES)
+                _insert(job, file, _parts(job, path, name, file["format"]))
         except UnreadableSource as error:
-            if len(files) == 1:
-                raise
-            raise UnreadableSource(
-                error.message,
-                hint=f"{error.hint}; nothing was loaded. To load the other {len(files) - 1}, move {name} elsewhere, "
-                "or give their paths as a list or a glob that leaves it out",
-            ) from None
+            job.leave_out(name, error, file["number"])
+            job.rows(f"DELETE FROM documents WHERE file = {file['number']}")
+            left_out += 1
         done += path.stat().st_size
         job.progress.at(done, f"read {name}")
+    if left_out == len(files):
+        return [], []
     if not job.rows("SELECT 1 FROM documents LIMIT 1"):
         raise UnreadableSource(f"{files[0]['name']} holds no text", hint="check the file")
     known = {name for name, _ in COLUMNS}
@@ -103,7 +105,8 @@ def _parts(job: Job, path: Path, name: str, format_name: str) -> Iterator[Part]:
     return ((None, None, page) for page in text.split("\f"))
 
 
-def _insert(job: Job, name: str, parts: Iterator[Part], *, lines: bool) -> None:
+def _insert(job: Job, file: Message, parts: Iterator[Part]) -> None:
+    name, lines = file["name"], file["format"] in _WITH_LINES
     rows: list[_Row] = []
     size = 0
     following = 1
@@ -118,21 +121,21 @@ def _insert(job: Job, name: str, parts: Iterator[Part], *, lines: bool) -> None:
             rows.append((name, page, section, piece.strip("\n"), first if lines else None))
             size += len(piece)
             if len(rows) >= _BATCH_ROWS or size >= _BATCH_CHARS:
-                _flush(job, rows)
+                _flush(job, rows, file["number"])
                 size = 0
     if rows:
-        _flush(job, rows)
+        _flush(job, rows, file["number"])
     if empty:
         job.note(f"{name} holds no text")
 
 
-def _flush(job: Job, rows: list[_Row]) -> None:
+def _flush(job: Job, rows: list[_Row], number: int) -> None:
     import pyarrow as pa
 
     kinds = [pa.string(), pa.int32(), pa.string(), pa.string(), pa.int32()]
     columns = [pa.array([_storable(row[place]) for row in rows], kind) for place, kind in enumerate(kinds)]
     job.connection.register("chunk", pa.Table.from_arrays(columns, [name for name, _ in COLUMNS]))
-    job.rows("INSERT INTO documents SELECT * FROM chunk")
+    job.rows(f"INSERT INTO documents SELECT *, {number} FROM chunk")
     job.connection.unregister("chunk")
     rows.clear()
 

@@ -38,11 +38,27 @@ class Job:
     notes: list[str] = field(default_factory=list)
     # BIGINT columns of the dataset whose values a DOUBLE holds exactly.
     exact: frozenset[str] = frozenset()
+    # Whether the caller asked for several files: then one that cannot be read does not stop the others.
+    several: bool = False
+    # What could not be read, and the places of those files in the request.
+    problems: list[LakehouseError] = field(default_factory=list)
+    left_out: list[int] = field(default_factory=list)
 
     def note(self, text: str) -> None:
         """Tell the user something, once; past 50 notes they are dropped."""
         if text not in self.notes and len(self.notes) < _NOTES_KEPT:
             self.notes.append(text)
+
+    def leave_out(self, name: str, problem: LakehouseError, number: int | None = None) -> None:
+        """Set one of several files aside, whole, as rejected; a single file raises its `problem`."""
+        if not self.several:
+            raise problem
+        self.problems.append(problem)
+        if number is not None:
+            self.left_out.append(number)
+        reason = problem.message.rstrip()
+        self.rejects.add(name, None, None, f"the file was left out: {reason}", "")
+        self.note(f"left out: {reason}" + (f"; {problem.hint}" if problem.hint else ""))
 
     def rows(self, statement: str) -> list[tuple[object, ...]]:
         """All rows of a statement."""

@@ -5,23 +5,38 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from mcp_lakehouse.errors import InvalidInput, NotFound, UnreadableSource
+from mcp_lakehouse.errors import InvalidInput, LakehouseError, NotFound, UnreadableSource
 from mcp_lakehouse.ingest import formats
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file to load. `path` is absolute and real; `name` is what the user knows it as; `bytes` its size."""
+    """One file to load. `path` is absolute and real; `name` is what the user knows it as; `bytes` its size.
+
+    `problem`: why it is left out; then `format` is what its name promises, if anything.
+    """
 
     path: Path
     name: str
     format: str
     bytes: int
     sheet: str | None = None
+    problem: LakehouseError | None = None
+
+
+def none_readable(problems: Sequence[LakehouseError]) -> LakehouseError:
+    """The error of a load none of whose files can be read; for one file, its own."""
+    first = problems[0]
+    if len(problems) == 1:
+        return first
+    return UnreadableSource(
+        f"none of the {len(problems):,} files can be read; the first: {first.message}", hint=first.hint
+    )
 
 
 def open_regular(path: Path, name: str) -> BinaryIO:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from mcp_lakehouse.errors import InvalidInput, LimitExceeded, NotAllowed, NotFound
+from mcp_lakehouse.errors import InvalidInput, LimitExceeded, NotAllowed, NotFound, UnreadableSource
 from mcp_lakehouse.ingest import formats, walk
 from mcp_lakehouse.ingest.files import SourceFile, source_file
 from mcp_lakehouse.limits import MIB, IngestLimits
@@ -28,15 +28,15 @@ class Finder:
         self._shown_roots = shown_roots
         self._limits = limits
 
-    def find(self, source: str) -> Iterator[SourceFile]:
-        """The files of one source. Raises as `sources.resolve`."""
+    def find(self, source: str, *, alone: bool) -> Iterator[SourceFile]:
+        """The files of one source, which may be the only one. Raises as `sources.resolve`."""
         text = self._checked(source)
         path = self._placed(text)
         real = self._allowed(path, source)
         if not _exists(real):
             sheet_of = self._workbook(text)
             if sheet_of is not None:
-                yield self._file(sheet_of[0], source, sheet_of[1])
+                yield self._file(sheet_of[0], source, sheet_of[1], alone=alone)
                 return
             if walk.is_pattern(text):
                 yield from self._glob(text)
@@ -45,7 +45,7 @@ class Finder:
         if stat.S_ISDIR(os.stat(real).st_mode):
             yield from self._folder(real, source)
         else:
-            yield self._file(real, source, None)
+            yield self._file(real, source, None, alone=alone)
 
     def _checked(self, source: str) -> str:
         if not source.strip() or len(source) > _PATH_CHARS:
@@ -130,12 +130,21 @@ class Finder:
                 f"nothing matches {text[:200]!r}", hint=f"{base} holds {_some_of(base)}; `**` also looks into folders"
             )
 
-    def _file(self, real: Path, source: str, sheet: str | None, *, alone: bool = True) -> SourceFile:
+    def _file(self, real: Path, source: str, sheet: str | None, *, alone: bool) -> SourceFile:
+        """A file; one among others that cannot be read does not keep them from being loaded."""
         shown = Path(local_path(source))
         name = shown.name if os.path.isabs(os.path.expanduser(shown)) else source
         if sheet is not None and not name.endswith(f"#{sheet}"):
             name = f"{name}#{sheet}"
-        file = source_file(real, name, sheet, may_be_empty=not alone)
+        try:
+            return self._readable(real, name, sheet, may_be_empty=not alone)
+        except (UnreadableSource, LimitExceeded) as error:
+            if alone:
+                raise
+            return SourceFile(real, name, formats.by_name(name) or "", 0, sheet, problem=error)
+
+    def _readable(self, real: Path, name: str, sheet: str | None, *, may_be_empty: bool) -> SourceFile:
+        file = source_file(real, name, sheet, may_be_empty=may_be_empty)
         if file.format in formats.IN_MEMORY and file.bytes > self._limits.document_bytes:
             raise LimitExceeded(
                 f"{name} is {file.bytes / MIB:,.0f} MB; a file of this format may have "

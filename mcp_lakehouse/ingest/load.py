@@ -20,7 +20,8 @@ from pathlib import Path
 
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.catalog.catalog import Catalog, Dataset, changes, properties_for, transaction
-from mcp_lakehouse.errors import Conflict, InvalidInput
+from mcp_lakehouse.errors import Conflict, InvalidInput, LakehouseError, NotFound, UnreadableSource
+from mcp_lakehouse.ingest.files import none_readable
 from mcp_lakehouse.ingest.sources import InlineText, SourceFile, check_name, dataset_name, fingerprint, resolve
 from mcp_lakehouse.ingest.staging import emptied, new_staging, of_dataset
 from mcp_lakehouse.ingest.types import merge_columns
@@ -53,7 +54,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """What the worker staged."""
+    """What the worker staged; of kind "" where it could read none of the files."""
 
     columns: list[list[str]]
     files: list[StagedFile]
@@ -63,9 +64,20 @@ class _Loaded:
     rejects: Path | None
     kind: str
     notes: list[str]
+    # Files that could not be read, of those it was given.
+    left_out: list[SourceFile]
     # Upserts only: the version they were worked out for, and its files that are rewritten.
     base: int
     removed: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A request with its files: the content (SHA-256) of each, and why others cannot be read."""
+
+    request: Request
+    contents: Mapping[SourceFile, str]
+    problems: Mapping[SourceFile, LakehouseError]
 
 
 class Loader:
@@ -97,14 +109,15 @@ class Loader:
         files = resolve(request.source, allowed_roots=self._allowed_roots, limits=self._limits, scratch=self._scratch)
         try:
             name = check_name(request.dataset) if request.dataset else dataset_name(files, request.source)
-            contents = self._fingerprints(files, progress, cancel)
+            contents, problems = self._fingerprints(files, progress, cancel)
             present = self._present(name)
             fresh = self._fresh(present, request, contents)
-            if not fresh and present is not None:
-                return _unchanged(present, self._describe_only(present, request))
+            if not fresh and present is not None and not problems:
+                return _unchanged(present, self._describe_only(present, request), _left_out_then(present, request))
+            given = _Given(request, contents, problems)
             with self._lend(cancel) as worker, emptied(worker.scratch):
-                loaded = self._read(worker, fresh, present, request, progress, cancel)
-                return self._commit(name, loaded, request, contents, fresh, worker, cancel)
+                loaded = self._read(worker, fresh, present, given, progress, cancel)
+                return self._commit(name, loaded, given, fresh, worker, cancel)
         finally:
             if isinstance(request.source, InlineText):
                 # Its text was written to a file of ours.
@@ -120,19 +133,30 @@ class Loader:
 
     def _fingerprints(
         self, files: Sequence[SourceFile], progress: Progress, cancel: CancelToken
-    ) -> dict[SourceFile, str]:
+    ) -> tuple[dict[SourceFile, str], dict[SourceFile, LakehouseError]]:
+        """The content (SHA-256) of each file; and of several, why some cannot be read."""
+        problems = {file: file.problem for file in files if file.problem is not None}
         total = float(sum(file.bytes for file in files))
         done = 0
         contents: dict[SourceFile, str] = {}
         for file in files:
+            if file in problems:
+                continue
             start = done
 
             def report(position: int, start: int = start) -> None:
                 progress(start + position, total, "checking")
 
-            contents[file] = fingerprint(file, cancel=cancel, progress=report)
+            try:
+                contents[file] = fingerprint(file, cancel=cancel, progress=report)
+            except (UnreadableSource, NotFound) as error:
+                if len(files) == 1:
+                    raise
+                problems[file] = error
             done += file.bytes
-        return contents
+        if not contents:
+            raise none_readable(list(problems.values()))
+        return contents, problems
 
     def _fresh(self, present: Dataset | None, request: Request, contents: Mapping[SourceFile, str]) -> list[SourceFile]:
         """The files that are not in the dataset yet; each content once, however often it is named."""
@@ -164,10 +188,11 @@ class Loader:
         worker: Worker,
         files: Sequence[SourceFile],
         present: Dataset | None,
-        request: Request,
+        given: _Given,
         progress: Progress,
         cancel: CancelToken,
     ) -> _Loaded:
+        request = given.request
         existing = _columns_of(present) if present is not None and request.mode != "replace" else None
         answer = self._call(
             worker,
@@ -177,11 +202,20 @@ class Loader:
                 "columns": existing,
                 "exact": sorted(_exact(present)) if present is not None and existing is not None else [],
                 "columns_limit": self._limits.columns,
+                "unreadable": [
+                    {"name": file.name, "code": error.code, "message": error.message, "hint": error.hint}
+                    for file, error in given.problems.items()
+                ],
+                "several": len(given.contents) + len(given.problems) > 1,
+                # The others of this source are in the dataset already.
+                "may_be_nothing": len(files) < len(set(given.contents.values())),
             },
             progress,
             cancel,
         )
-        loaded = _loaded(answer)
+        loaded = _loaded(answer, files)
+        if not loaded.kind:
+            return loaded
         if present is not None and request.mode == "append" and present.kind != loaded.kind:
             raise InvalidInput(
                 f"{present.name!r} holds {present.kind}, the source is {loaded.kind}",
@@ -239,6 +273,7 @@ class Loader:
             rejects=_joined(loaded.rejects, answer["rejects"]),
             kind=loaded.kind,
             notes=notes,
+            left_out=loaded.left_out,
             base=_version(present),
             removed=[local[each["path"]].key for each in replaced],
         )
@@ -270,35 +305,51 @@ class Loader:
         self,
         name: str,
         loaded: _Loaded,
-        request: Request,
-        contents: Mapping[SourceFile, str],
+        given: _Given,
         fresh: Sequence[SourceFile],
         worker: Worker,
         cancel: CancelToken,
     ) -> IngestReport:
+        request = given.request
         load = self._kept(loaded, name)
         for attempt in range(self._limits.commit_attempts):
             cancel.check()
+            if not loaded.kind:
+                return self._nothing_read(name, loaded, request, load)
             try:
-                info = _info(loaded, request, contents, load)
-                version = self._commit_once(name, loaded, request, [contents[file] for file in fresh], info)
+                info = _info(loaded, given, load)
+                contents = [given.contents[file] for file in fresh if file not in loaded.left_out]
+                version = self._commit_once(name, loaded, request, contents, info)
                 if version is not None:
                     self._catalog.added(name)
                     return _report(name, version, loaded, load)
                 # Another writer has loaded some of these files in the meantime; the others are still to come.
                 present = self._present(name)
-                fresh = self._fresh(present, request, contents)
-                if not fresh and present is not None:
+                fresh = self._fresh(present, request, given.contents)
+                if not fresh and not given.problems and present is not None:
                     return _unchanged(present, present.snapshot.version)
-                loaded = self._read(worker, fresh, present, request, _silent, cancel)
+                loaded = self._read(worker, fresh, present, given, _silent, cancel)
                 load = self._kept(loaded, name)
             except Conflict:
                 low, high = _BACKOFF_SECONDS
                 time.sleep(random.uniform(low, min(high, low * 2 ** (attempt + 1))))
                 if request.mode == "upsert":
                     # What the rewrite read has changed: read it again, over the new base.
-                    loaded = self._read(worker, fresh, self._present(name), request, _silent, cancel)
+                    loaded = self._read(worker, fresh, self._present(name), given, _silent, cancel)
         raise Conflict(f"other writers of {name!r} kept winning", hint="try again when fewer are at work")
+
+    def _nothing_read(self, name: str, loaded: _Loaded, request: Request, load: str) -> IngestReport:
+        """The files that can be read are in the dataset already."""
+        present = self._present(name)
+        if present is None:
+            raise Conflict(f"{name!r} was dropped while it was loaded", hint="load it again")
+        unchanged = _unchanged(present, self._describe_only(present, request), _left_out_then(present, request))
+        return replace(
+            unchanged,
+            rows_rejected=loaded.rejected,
+            rejects_uri=REJECTS_PREFIX + load,
+            notes=[*unchanged.notes, *loaded.notes],
+        )
 
     def _kept(self, loaded: _Loaded, name: str) -> str:
         """A new load's id, under which its rejected rows are kept."""
@@ -381,13 +432,16 @@ def _version(present: Dataset | None) -> int:
     return ABSENT if present is None else present.snapshot.version
 
 
-def _info(loaded: _Loaded, request: Request, contents: Mapping[SourceFile, str], load: str) -> dict[str, str]:
+def _info(loaded: _Loaded, given: _Given, load: str) -> dict[str, str]:
     """What the version's record says of the load."""
+    request = given.request
+    left_out = [file.name for file in (*given.problems, *loaded.left_out)]
     return {
         "operation": request.mode,
         "load": load,
-        "source": _source_text(contents),
-        "content": _combined(contents.values()),
+        "source": _some([file.name for file in given.contents if file not in loaded.left_out]),
+        "content": _combined(given.contents.values()),
+        **({"left_out": _some(left_out)} if left_out else {}),
         "rows_added": str(loaded.rows),
         "rows_updated": str(loaded.updated),
         "rows_rejected": str(loaded.rejected),
@@ -426,7 +480,14 @@ def _what_stays(present: Dataset | None, request: Request, files: Sequence[Sourc
     ]
 
 
-def _unchanged(present: Dataset, version: int) -> IngestReport:
+def _left_out_then(present: Dataset, request: Request) -> str:
+    """What the load that brought the same bytes could not read; an append tries those files again."""
+    last = next(iter(changes(present.table.history(_RECENT))), None)
+    return "" if request.mode == "append" or last is None else last.get("left_out", "")
+
+
+def _unchanged(present: Dataset, version: int, left_out: str = "") -> IngestReport:
+    without = [f"left out then, because it could not be read: {left_out}"] if left_out else []
     return IngestReport(
         dataset=present.name,
         version=version,
@@ -437,7 +498,8 @@ def _unchanged(present: Dataset, version: int) -> IngestReport:
         inferred=[InferredColumn(column.name, column.type) for column in present.snapshot.columns],
         notes=[
             "these bytes are in the dataset already; "
-            + ("nothing was written" if version == present.snapshot.version else "only its description changed")
+            + ("nothing was written" if version == present.snapshot.version else "only its description changed"),
+            *without,
         ],
     )
 
@@ -482,7 +544,7 @@ def _staged(file: Message) -> StagedFile:
     return StagedFile(Path(file["path"]), file["bytes"], file["rows"], file["statistics"])
 
 
-def _loaded(answer: Message) -> _Loaded:
+def _loaded(answer: Message, files: Sequence[SourceFile]) -> _Loaded:
     return _Loaded(
         columns=answer["columns"],
         files=[_staged(file) for file in answer["files"]],
@@ -492,6 +554,7 @@ def _loaded(answer: Message) -> _Loaded:
         rejects=Path(answer["rejects"]) if answer["rejects"] else None,
         kind=answer["kind"],
         notes=answer["notes"],
+        left_out=[files[number] for number in answer["left_out"]],
         base=ABSENT,
         removed=[],
     )
@@ -515,7 +578,6 @@ def _reject_records(path: Path, load: str, dataset: str) -> list[dict[str, objec
         ]
 
 
-def _source_text(contents: Mapping[SourceFile, str]) -> str:
-    names = [file.name for file in contents]
+def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more

@@ -13,10 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mcp_lakehouse.errors import InvalidInput, LakehouseError, StorageFailed, UnreadableSource
+from mcp_lakehouse.errors import InvalidInput, LakehouseError, StorageFailed, UnreadableSource, from_wire
 from mcp_lakehouse.ingest import formats
 from mcp_lakehouse.ingest.engine import Job, open_engine, session
-from mcp_lakehouse.ingest.files import open_regular
+from mcp_lakehouse.ingest.files import none_readable, open_regular
 from mcp_lakehouse.ingest.progress import Progress
 from mcp_lakehouse.ingest.rejects import RejectLog
 from mcp_lakehouse.limits import IngestLimits
@@ -82,6 +82,7 @@ class Loader:
             columns_limit=request.get("columns_limit", defaults.columns),
             background=ThreadPoolExecutor(max_workers=1),
             exact=frozenset(request.get("exact", ())),
+            several=request.get("several", len(request.get("files", ())) > 1),
         )
         try:
             return operation(job, request)
@@ -121,6 +122,8 @@ def _full(staging: Path) -> LakehouseError:
 
 
 def _load(job: Job, request: Message) -> Message:
+    for each in request.get("unreadable", ()):
+        job.leave_out(each["name"], from_wire(each["code"], each["message"], each["hint"]))
     files = _usable(job, request["files"])
     kinds = {file["format"] in formats.DOCUMENTS for file in files}
     if len(kinds) > 1:
@@ -139,19 +142,26 @@ def _load(job: Job, request: Message) -> Message:
 
         columns, written = load_tables(job, open_readers(job, files), existing)
     rows = sum(file["rows"] for file in written)
-    _check_key(request.get("key"), columns)
-    if not rows and job.rejects.count:
+    nothing = len(files) == len({file["number"] for file in files} & set(job.left_out))
+    if nothing and not request.get("may_be_nothing"):
+        raise none_readable(job.problems)
+    if not nothing:
+        _check_key(request.get("key"), columns)
+    rejected = job.rejects.count - len(job.problems)
+    if not rows and rejected:
         raise UnreadableSource(
-            f"all {job.rejects.count:,} rows of {files[0]['name']} were rejected{_first_reason(job)}",
+            f"all {rejected:,} rows of {files[0]['name']} were rejected{_first_reason(job)}",
             hint="check the delimiter, the quotes and the encoding of the file",
         )
     return {
-        "kind": "documents" if kinds == {True} else "table",
+        # Empty where every file was left out.
+        "kind": "" if nothing else "documents" if kinds == {True} else "table",
         "columns": [list(column) for column in columns],
         "files": written,
         "rows": rows,
         "rejected": job.rejects.count,
         "rejects": job.rejects.path,
+        "left_out": job.left_out,
         "notes": job.notes,
     }
 
@@ -159,17 +169,23 @@ def _load(job: Job, request: Message) -> Message:
 def _usable(job: Job, files: Sequence[Message]) -> list[Message]:
     """The files that hold something; each is looked at once more, as it may have changed since it was found."""
     usable = []
-    for file in files:
-        with open_regular(Path(file["path"]), file["name"]) as stream:
-            size = os.fstat(stream.fileno()).st_size
+    empty = 0
+    for number, file in enumerate(files):
+        try:
+            with open_regular(Path(file["path"]), file["name"]) as stream:
+                size = os.fstat(stream.fileno()).st_size
+        except UnreadableSource as error:
+            job.leave_out(file["name"], error, number)
+            continue
         if not size:
+            empty += 1
             job.note(f"{file['name']} is empty (0 bytes)")
             continue
         promised = formats.by_name(file["name"].rpartition("#")[0] if file.get("sheet") else file["name"])
         if promised is not None and {promised, file["format"]} not in ({file["format"]}, formats.JSON_FORMATS):
             job.note(f"{file['name']} holds {file['format']}, not {promised}, and was read as that")
-        usable.append(file)
-    if not usable:
+        usable.append({**file, "number": number})
+    if empty == len(files) and not job.problems:
         raise UnreadableSource("every file of the source is empty (0 bytes)", hint="check how they were made")
     return usable
 
@@ -187,7 +203,7 @@ def _check_key(key: Sequence[str] | None, columns: Sequence[tuple[str, str]]) ->
 def _first_reason(job: Job) -> str:
     import json
 
-    if job.rejects.path is None:
+    if job.rejects.path is None or job.problems:
         return ""
     with open(job.rejects.path, encoding="utf-8") as lines:
         first = json.loads(lines.readline())

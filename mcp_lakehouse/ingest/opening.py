@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from mcp_lakehouse.errors import UnreadableSource
 from mcp_lakehouse.ingest.columnar import arrow_reader, parquet_reader
 from mcp_lakehouse.ingest.csv_reader import CsvReader
 from mcp_lakehouse.ingest.engine import Job, reading
@@ -12,15 +13,16 @@ from mcp_lakehouse.ingest.reader import Reader
 from mcp_lakehouse.worker.channel import Message
 
 
-def open_readers(job: Job, files: Sequence[Message]) -> list[Reader]:
-    """A reader for each file, looked into far enough to know its columns."""
-    readers = []
-    done = 0
+def open_readers(job: Job, files: Sequence[Message]) -> dict[int, Reader]:
+    """A reader for each file by its place in the request, looked into far enough to know its columns."""
+    readers = {}
     for number, file in enumerate(files):
         path, name = Path(file["path"]), file["name"]
-        with reading(name, path):
-            readers.append(_open(job, path, name, file, number))
-        done += readers[-1].bytes
+        try:
+            with reading(name, path):
+                readers[file["number"]] = _open(job, path, name, file, number)
+        except UnreadableSource as error:
+            job.leave_out(name, error, file["number"])
         if len(files) > 1:
             job.progress.at(0, f"looking at {name}")
     return readers

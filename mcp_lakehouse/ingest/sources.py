@@ -17,7 +17,7 @@ from typing import BinaryIO, TypeAlias
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.errors import InvalidInput, LimitExceeded
 from mcp_lakehouse.ingest import formats, walk
-from mcp_lakehouse.ingest.files import SourceFile, open_regular, source_file
+from mcp_lakehouse.ingest.files import SourceFile, none_readable, open_regular, source_file
 from mcp_lakehouse.ingest.finding import Finder, local_path
 from mcp_lakehouse.limits import MIB, IngestLimits
 from mcp_lakehouse.names import as_name, check_name, stem
@@ -57,7 +57,8 @@ def resolve(
 
     A source is a file, a folder (recursive; hidden files and unknown formats are passed over), a
     glob (`**` too), a `file://` URL, `book.xlsx#Sheet`, several of these, or inline text.
-    Symbolic links are resolved before the roots are checked. Raises `InvalidInput`, `NotAllowed`,
+    Symbolic links are resolved before the roots are checked. Of several files those that cannot be
+    read have a `problem`; a single one, or all of them, are an error. Raises `InvalidInput`, `NotAllowed`,
     `NotFound`, `UnreadableSource` or `LimitExceeded`.
     """
     if isinstance(source, InlineText):
@@ -68,13 +69,17 @@ def resolve(
     finder = Finder(tuple(root.resolve() for root in (*allowed_roots, scratch)), tuple(allowed_roots), limits)
     found: dict[tuple[Path, str | None], SourceFile] = {}
     for each in named:
-        for file in finder.find(each):
+        for file in finder.find(each, alone=len(named) == 1):
             found.setdefault((file.path, file.sheet), file)
             if len(found) > limits.files:
                 raise LimitExceeded(
                     f"the source means more than {limits.files:,} files", hint="load it in parts, with narrower globs"
                 )
-    return list(found.values())
+    files = list(found.values())
+    problems = [file.problem for file in files if file.problem is not None]
+    if len(problems) == len(files):
+        raise none_readable(problems)
+    return files
 
 
 def spool_stdin(stream: BinaryIO, scratch: Path, name: str) -> SourceFile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from mcp_lakehouse.errors import InvalidInput, SchemaMismatch, UnreadableSource
 from mcp_lakehouse.ingest.csv_columns import DRIFT
@@ -23,25 +23,46 @@ _BATCH_BYTES = 256 * MIB
 _MIXED_LINE_ENDS = "state machine reached an invalid state"
 
 
-def load_tables(job: Job, readers: Sequence[Reader], existing: Columns | None) -> tuple[Columns, list[Message]]:
+def load_tables(job: Job, opened: Mapping[int, Reader], existing: Columns | None) -> tuple[Columns, list[Message]]:
     """Stage all rows of all readers, in order; returns the columns of the dataset and the staged files.
 
-    `existing` are the columns the rows must join. Raises `SchemaMismatch`, `UnreadableSource`.
+    `existing` are the columns the rows must join. Of several files those that turn out to be unreadable are
+    left out; where none is left, there are no columns. Raises `SchemaMismatch`, `UnreadableSource`.
     """
     together = True
+    numbers = {id(reader): number for number, reader in opened.items()}
+    readers = list(opened.values())
     for _ in range(_ROUNDS):
+        if not readers:
+            return [], []
         columns = agree(job, readers, existing)
         check_column_count(len(columns), job.columns_limit, "the dataset")
         files: list[Message] = []
+        unreadable: dict[int, UnreadableSource] = {}
         try:
             for batch, start in _batches(readers, together=together):
-                files += _write_batch(job, batch, start, columns)
+                try:
+                    files += _write_batch(job, batch, start, columns)
+                except UnreadableSource as error:
+                    if len(batch) > 1:
+                        raise _Apart from None
+                    if not job.several:
+                        raise
+                    unreadable[id(batch[0])] = error
         except Retry:
             discard(files)
             continue
         except _Apart:
             discard(files)
             together = False
+            continue
+        if unreadable:
+            # Their columns had a say in what the others were written as.
+            discard(files)
+            for reader in readers:
+                if id(reader) in unreadable:
+                    job.leave_out(reader.name, unreadable[id(reader)], numbers[id(reader)])
+            readers = [reader for reader in readers if id(reader) not in unreadable]
             continue
         for reader in readers:
             reader.finish()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import io
 import zipfile
 from decimal import Decimal
@@ -197,11 +198,37 @@ def test_formulas_without_stored_values_are_told(loading: Loading) -> None:
     assert "formulas" not in loading.load_text("t.xlsx", plain).notes
 
 
-def test_one_unreadable_document_among_others_is_named_with_a_way_on(loading: Loading) -> None:
+def test_one_unreadable_document_among_others_is_left_out_and_named_with_a_way_on(loading: Loading) -> None:
     files = [loading.text("good.pdf", pdf(["one"])), loading.text("locked.pdf", pdf(["two"], password="x"))]
-    with pytest.raises(UnreadableSource, match=r"locked\.pdf is encrypted") as caught:
-        loading.load(files)
-    assert "To load the other 1, move locked.pdf elsewhere" in str(caught.value.hint)
+    loaded = loading.load(files)
+    assert [text.strip() for text in loaded.column("text")] == ["one"]
+    assert loaded.answer["left_out"] == [1]
+    assert "left out: locked.pdf is encrypted: it opens only with a password; save it without one" in loaded.notes
+
+
+def test_a_document_that_breaks_off_brings_nothing(loading: Loading) -> None:
+    torn = [loading.text(f"{name}.pdf", pdf([""])) for name in ("images", "blank")]
+    loaded = loading.load([*torn, loading.text("good.txt", "words")])
+    assert loaded.column("text") == ["words"]
+    with pytest.raises(UnreadableSource, match=r"none of the 2 files can be read; the first: images\.pdf has no text"):
+        loading.load(torn)
+
+
+def test_a_table_found_to_be_torn_only_when_it_is_read_is_left_out_whole(loading: Loading) -> None:
+    rows = "".join(f"{number},x\n" for number in range(50_000)).encode()
+    parquet_file = write_parquet(loading.folder / "torn.parquet", "SELECT range AS a, 'x' AS b FROM range(50000)")
+    damaged = bytearray(parquet_file.read_bytes())
+    damaged[1000:9000] = bytes(8000)
+    files = [
+        loading.text("a.csv", "a,b\n1,x\n"),
+        loading.text("torn.csv.gz", gzip.compress(b"a,b\n" + rows)[:20_000]),
+        loading.text("torn.parquet", bytes(damaged)),
+        loading.text("b.csv", "a,b\n2,y\n"),
+    ]
+    loaded = loading.load(files)
+    assert loaded.rows == [(1, "x"), (2, "y")]
+    assert (loaded.answer["rejected"], sorted(loaded.answer["left_out"])) == (2, [1, 2])
+    assert sorted(each["source"] for each in loaded.rejects) == ["torn.csv.gz", "torn.parquet"]
 
 
 def test_nanoseconds_are_cut_alike_in_all_formats_and_told(loading: Loading) -> None:
