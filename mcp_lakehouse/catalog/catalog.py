@@ -186,7 +186,7 @@ class Catalog:
     def missing(self, name: str, *, dropped: bool = False) -> NotFound:
         """The error for an unknown name, with what to do next."""
         if dropped:
-            return NotFound(f"dataset {name!r} was dropped", hint=f"restore_dataset brings it back: dataset={name!r}")
+            return NotFound(f"dataset {name!r} was dropped", hint=f"restore_dataset(dataset={name!r}) brings it back")
         known = [dataset.name for dataset in self.all()]
         near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
         if near:

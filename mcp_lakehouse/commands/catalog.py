@@ -7,7 +7,7 @@ import argparse
 from mcp_lakehouse.commands import show
 from mcp_lakehouse.commands.console import counted, printable, say
 from mcp_lakehouse.commands.opening import Opening
-from mcp_lakehouse.records import Column, DatasetDescription, DatasetList, DatasetSummary
+from mcp_lakehouse.records import Column, ColumnStatistics, DatasetDescription, DatasetList, DatasetSummary
 
 _PAGE = 1_000
 _SAMPLE_ROWS = 3
@@ -22,6 +22,7 @@ _LISTED = {
     "searchable": False,
     "description": False,
 }
+_BOUND_CHARS = 24
 _MEASURED = {"name": False, "type": False, "nulls": True, "distinct": True, "min": False, "max": False}
 
 
@@ -58,6 +59,16 @@ def describe(args: argparse.Namespace, opening: Opening) -> int:
     return 0
 
 
+def _measured(column: ColumnStatistics) -> dict[str, object]:
+    """A column's line; of long texts the beginning tells enough, names and types are read whole."""
+    bounds = {name: getattr(column, name) for name in ("min", "max")}
+    short = {
+        name: f"{text[: _BOUND_CHARS - 1]}…" if len(text := show.cell(value)) > _BOUND_CHARS else value
+        for name, value in bounds.items()
+    }
+    return {name: getattr(column, name) for name in _MEASURED} | short
+
+
 def _tell(found: DatasetDescription) -> None:
     print(f"{found.name}: {found.kind}, {counted(found.rows, 'row')}, version {found.version}")
     if found.description:
@@ -67,13 +78,15 @@ def _tell(found: DatasetDescription) -> None:
     if found.index:
         facts = f"generation {found.index.generation}, {counted(found.index.rows, 'passage')}, {found.index.model}"
         print(f"search index: {printable(facts)}, recall@10 {found.index.recall_at_10:g}")
+    elif found.text:
+        print(f"search index: not built yet, all passages of {printable(', '.join(found.text))} are searched exactly")
     print()
-    show.facts(_MEASURED, found.columns)
+    show.facts(_MEASURED, [_measured(column) for column in found.columns])
     if found.truncated:
         say("(more columns: mcp-lakehouse sql \"FROM system.columns WHERE dataset = '…'\")")
     if found.sample:
         print("\nsample")
-        show.table([Column(column.name, column.type) for column in found.columns], found.sample)
+        show.table([Column(column.name, column.type) for column in found.columns], found.sample, brief=True)
     print()
     for entry in found.lineage:
         print(f"from {printable(entry.source)} at {entry.at}: {counted(entry.rows, 'row')}")

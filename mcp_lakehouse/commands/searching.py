@@ -88,7 +88,11 @@ def _row(hit: Hit, query: str) -> dict[str, object]:
 
 
 def _tell_how(found: SearchResult) -> None:
-    plans = "".join(f"; {printable(name)}: {printable(plan)}" for name, plan in found.plan.items())
+    unbuilt = [name for name, generation in found.generations.items() if not generation]
+    plans = "".join(
+        f"; {printable(name)}{' (no index built yet)' if name in unbuilt else ''}: {printable(plan)}"
+        for name, plan in found.plan.items()
+    )
     say(f"({counted(len(found.results), 'hit')}; {found.mode}{plans}; {found.elapsed_ms:g} ms)")
     if found.results:
         say("(mcp-lakehouse fetch ID shows one whole)")
@@ -100,6 +104,8 @@ def _tell_where(found: Passage) -> None:
         if name in found.metadata:
             facts.append(f"{name} {printable(str(found.metadata[name]))}")
     say(f"({', '.join(facts)})")
+    if "unchecked" in found.metadata:
+        say(f"note: {found.metadata['unchecked']}")
 
 
 def _tell_answer(answer: Answer) -> None:

@@ -20,8 +20,9 @@ _NUMBER = re.compile(r"U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$|FLOAT$|DOUBL
 _NARROWEST = 8
 # Between columns.
 _GAP = 3
-# Not a terminal: nothing is folded or cut.
+# Not a terminal: nothing is folded or cut, except where a glimpse is all that is wanted.
 _ENDLESS = 1_000_000
+_PAGE = 100
 
 
 def json_value(record: object) -> None:
@@ -36,21 +37,26 @@ def facts(names: Mapping[str, bool], records: Sequence[object]) -> None:
     table(columns, rows, types=False)
 
 
-def table(columns: Sequence[Column], rows: Sequence[Sequence[Json]], *, types: bool = True) -> None:
-    """Rows under their columns; one block for each row where the terminal is too narrow for a table."""
+def table(
+    columns: Sequence[Column], rows: Sequence[Sequence[Json]], *, types: bool = True, brief: bool = False
+) -> None:
+    """Rows under their columns; one block for each row where the terminal is too narrow for a table.
+
+    `brief`: no line is longer than the terminal, or than a page where there is none.
+    """
     if not columns:
         return
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _ENDLESS
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _PAGE if brief else _ENDLESS
     heads = [[printable(column.name), *([column.type.lower()] if types else [])] for column in columns]
     texts = [[cell(value) for value in row] for row in rows]
     numbers = [bool(_NUMBER.match(column.type)) for column in columns]
     widest = _widest(heads, texts, numbers, width)
     if widest is None:
-        _blocks([head[0] for head in heads], texts)
+        _blocks([head[0] for head in heads], texts, width if brief else _ENDLESS)
         return
     shape = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for place, (head, number) in enumerate(zip(heads, numbers, strict=True), 1):
@@ -107,12 +113,16 @@ def cell(value: Json) -> str:
     return printable(str(value))
 
 
-def _blocks(names: Sequence[str], texts: Sequence[Sequence[str]]) -> None:
+def _blocks(names: Sequence[str], texts: Sequence[Sequence[str]], width: int) -> None:
+    from rich.text import Text
+
     longest = max(map(len, names))
     for number, line in enumerate(texts, 1):
         print(f"-- row {number}")
         for name, text in zip(names, line, strict=True):
-            print(f"{name:<{longest}}  {text}")
+            shown = Text(f"{name:<{longest}}  {text}")
+            shown.truncate(width, overflow="ellipsis")
+            print(shown.plain)
 
 
 def _console(width: int) -> Console:

@@ -17,6 +17,7 @@ _FILES = ("source", "lake", "allow", "folder")
 def rebuild(args: argparse.Namespace, opening: Opening) -> int:
     """Forget everything local, read every table again; fails when a table is not whole."""
     from mcp_lakehouse.commands.soundness import examine_all
+    from mcp_lakehouse.index.local import forget_local
 
     with opening() as lake:
         cache = lake.results.folder.parent
@@ -25,6 +26,7 @@ def rebuild(args: argparse.Namespace, opening: Opening) -> int:
         for entry in (cache / name).glob("*"):
             with contextlib.suppress(OSError):
                 entry.unlink()
+    forget_local(cache / "index")
     with opening() as lake:
         findings = list(examine_all(lake))
         address = lake.bucket.url

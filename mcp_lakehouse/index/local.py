@@ -23,8 +23,10 @@ def forget_local(folder: Path) -> None:
         # Its writer replaces what is there in a moment.
         with contextlib.suppress(Conflict, OSError):
             states.lock()
-            while (state := states.latest()) is not None and state.path.exists():
+            while (state := states.latest()) is not None:
                 states.remove(state)
+                if state.path.exists():
+                    break
         states.abandon()
     for path in (path for kind in _READ for path in folder.glob(f"*/{kind}/**/*")):
         if path.is_file() and _BUILDING not in path.parts:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mcp_lakehouse.llm.embedder import Embedder
 
 OpenEmbedder = Callable[[str], "Embedder"]
+_WORDS = "mode='keyword' searches without a model"
 
 
 class Models:
@@ -37,14 +38,14 @@ class Models:
             self._open_embedder(self._spec)  # Says so where there is none of that name.
             raise InvalidInput(
                 f"{self._name!r} was indexed with {recipe.spec}, the setting embedder is {self._spec}",
-                hint=f"unset LAKEHOUSE_EMBEDDER or set it to {recipe.spec}; or {rebuild}",
+                hint=f"unset LAKEHOUSE_EMBEDDER or set it to {recipe.spec}; or {rebuild}; {_WORDS}",
             )
         found = self._open_embedder(recipe.spec)
         if (found.model, found.dimensions) != (recipe.model, recipe.dimensions):
             raise InvalidInput(
                 f"{self._name!r} was indexed with {recipe.model} ({recipe.dimensions} dimensions), "
                 f"{recipe.spec} is now {found.model} ({found.dimensions})",
-                hint=rebuild,
+                hint=f"{rebuild}; {_WORDS}",
             )
         return found
 

@@ -14,6 +14,7 @@ from lake.places import Place, folder_place, rows
 from lake.searching import ANIMALS, Counting, documents, fill, keys, use
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.errors import Cancelled, InvalidInput, NotFound
+from mcp_lakehouse.index.local import forget_local
 
 NEW = {"n1": "The pangolin rolls itself into a ball of scales."}
 
@@ -87,6 +88,78 @@ def test_citations_open_after_everything_that_may_happen_to_data(place: Place) -
     shutil.rmtree(Path(place.address) / "index")
     with place.open() as lake:
         assert {each: lake.fetch(each).text for each in cited} == cited
+
+
+def test_a_citation_outlives_a_new_dataset_of_the_same_name(place: Place) -> None:
+    with place.open() as lake:
+        cited = lake.search("otter", datasets="t", k=1).results[0]
+        lake.drop_dataset("t", "t")
+        with pytest.raises(NotFound, match="was dropped") as caught:
+            lake.fetch(cited.id)
+        assert "restore_dataset(dataset='t')" in str(caught.value.hint)
+        lake.ingest({"name": "x.csv", "text": "who,what\n1,A wholly other text.\n"}, dataset="t", text=["what"])
+        # The new dataset goes on where the old one ended, so no address means two things.
+        new = lake.search("other text", datasets="t", k=1).results[0]
+        assert "/v2/" in new.id
+        assert lake.fetch(cited.id).text == cited.text == ANIMALS["a1"]
+        assert lake.fetch(cited.id.partition("#")[0]).text == ANIMALS["a1"]
+        assert lake.fetch(new.id).text == "A wholly other text."
+
+
+def test_a_citation_of_a_table_that_something_else_replaced_is_refused(place: Place) -> None:
+    with place.open() as lake:
+        cited = lake.search("otter", datasets="t", k=1).results[0].id
+    for part in ("tables", "index", "_cache/index"):
+        shutil.rmtree(Path(place.address) / part / "t")
+    with place.open() as lake:
+        with pytest.raises(NotFound, match="no dataset 't'"):
+            lake.fetch(cited)
+        fill(lake, "t", {"b1": "Another text, which is just as long as the one that was here before it was replaced."})
+        with pytest.raises(InvalidInput, match="not what was cited"):
+            lake.fetch(cited)
+        assert "not proven" in str(lake.fetch(cited.partition("#")[0]).metadata["unchecked"])
+
+
+def test_an_id_without_its_hash_says_that_it_was_not_checked(place: Place) -> None:
+    with place.open() as lake:
+        cited = lake.search("otter", datasets="t", k=1).results[0].id
+        assert "unchecked" not in lake.fetch(cited).metadata
+        assert "no hash" in str(lake.fetch(cited.partition("&hash")[0]).metadata["unchecked"])
+        with pytest.raises(InvalidInput, match="cut or changed"):
+            lake.fetch(cited[:-4])
+
+
+@pytest.mark.parametrize("params", [None, {"M": 8}])
+def test_local_files_may_be_taken_away_while_a_process_searches(place: Place, params: dict[str, float] | None) -> None:
+    with place.open() as lake, place.open() as other:
+        lake.build_index("t", params=params)
+        other_found = [hit.id for hit in other.search("octopus gap shellfish", datasets="t").results]
+        before = lake.search("octopus gap shellfish", datasets="t").results
+        forget_local(Path(place.address) / "_cache" / "index")
+        left = [path for path in (Path(place.address) / "_cache" / "index" / "t").rglob("*") if path.is_file()]
+        assert {path.name for path in left} <= {"lock", "placing"}
+        # One that had them open, another one, and one that opens the lake now.
+        assert lake.search("octopus gap shellfish", datasets="t").results == before
+        assert keys(lake, "octopus gap", "t", mode="keyword", k=1) == ["a4"]
+        assert [hit.id for hit in other.search("octopus gap shellfish", datasets="t").results] == other_found
+        with place.open() as third:
+            assert third.search("octopus gap shellfish", datasets="t").results == before
+        fill(lake, "t", NEW)
+        assert keys(other, "pangolin scales", "t", k=1) == ["n1"]
+
+
+def test_without_a_generation_there_is_nothing_to_go_back_to_and_all_is_searched(place: Place) -> None:
+    shutil.rmtree(Path(place.address) / "index")
+    with place.open() as lake:
+        found = lake.search("octopus gap", datasets="t", k=1)
+        assert (found.generations, found.plan) == ({"t": 0}, {"t": "exact over 6 of 6 rows"})
+        described = lake.describe_dataset("t")
+        assert (described.index, described.text) == (None, ["note"])
+        with pytest.raises(NotFound, match="has been built yet: all its passages are searched exactly"):
+            lake.rollback_index("t")
+        lake.build_index("t")
+        fill(lake, "t", NEW)
+        assert "newer than generation 1" in lake.search("octopus", datasets="t").plan["t"]
 
 
 def test_a_citation_that_was_changed_is_refused(place: Place) -> None:

@@ -89,6 +89,8 @@ def _(record: DatasetDescription) -> str:
             f"search index: generation {index.generation}, {index.rows:,} passages, {index.model}, "
             f"{index.dimensions} dimensions, recall@10 {index.recall_at_10:g}"
         )
+    elif record.text:
+        lines.append(f"search index: not built yet, all passages of {', '.join(record.text)} are searched exactly")
     for column in record.columns:
         facts = [] if column.nullable else ["not null"]
         if column.nulls:
@@ -110,15 +112,12 @@ def _(record: DatasetDescription) -> str:
 
 @text.register
 def _(record: IngestReport) -> str:
-    if record.unchanged:
-        lines = [f"{record.dataset} v{record.version}: unchanged"]
-    else:
-        counts = [f"{record.rows_added:,} rows added"]
-        if record.rows_updated:
-            counts.append(f"{record.rows_updated:,} updated")
-        if record.rows_rejected:
-            counts.append(f"{record.rows_rejected:,} rejected (see {record.rejects_uri})")
-        lines = [f"{record.dataset} v{record.version}: {', '.join(counts)}"]
+    counts = ["unchanged" if record.unchanged else f"{record.rows_added:,} rows added"]
+    if record.rows_updated:
+        counts.append(f"{record.rows_updated:,} updated")
+    if record.rows_rejected:
+        counts.append(f"{record.rows_rejected:,} rejected (see {record.rejects_uri})")
+    lines = [f"{record.dataset} v{record.version}: {', '.join(counts)}"]
     lines.append("columns: " + ", ".join(f"{each.column} {each.type}" for each in record.inferred))
     return "\n".join([*lines, *(f"note: {note}" for note in record.notes)])
 
@@ -135,7 +134,8 @@ def _(record: SearchResult) -> str:
     facts = [f"{len(record.results):,} hit{'' if len(record.results) == 1 else 's'}", record.mode]
     for name, plan in record.plan.items():
         generation = record.generations.get(name)
-        facts.append(f"{name}{'' if generation is None else f' (generation {generation})'}: {_line(plan)}")
+        index = "" if generation is None else f" (generation {generation})" if generation else " (no index built yet)"
+        facts.append(f"{name}{index}: {_line(plan)}")
     facts += [*(["truncated"] if record.truncated else []), f"{record.elapsed_ms:g} ms"]
     return "\n".join([*lines, f"({'; '.join([*facts, *([record.note] if record.note else [])])})"])
 
