@@ -64,9 +64,10 @@ class SearchLimits:
 
     query_chars: int = 10_000
     hits: int = 1_000
-    # Candidates of each kind, and how many more for each hit asked for: several may be of one row.
-    depth: int = 100
-    depth_of_a_hit: int = 4
+    # Candidates of each kind for each hit asked for, and how many at most where most are of the same rows.
+    depth_of_a_hit: int = 5
+    depth: int = 50
+    greatest_depth: int = 5_000
     embedded_queries: int = 256
     # One byte for each passage.
     kept_filters: int = 16

@@ -92,11 +92,18 @@ class Searcher:
                 plan[dataset.name] = f"left out: {_reason(error)}"
         # A word's rarity is that among all that is searched.
         among = sum((view.keywords.spread(text) for view, _ in found), Spread(0, {})) if len(found) > 1 else None
-        sources = [self._source(view, chosen, query, text, mode, among) for view, chosen in found]
-        plan |= {source.dataset.name: source.candidates.plan for source in sources}
-        if not sources and trouble is not None:
+        if not found and trouble is not None:
             raise trouble
-        best = self._ranked(sources, mode, query.k)
+        depth = max(self._limits.depth, self._limits.depth_of_a_hit * query.k)
+        while True:
+            sources = [self._source(view, chosen, text, mode, among, depth) for view, chosen in found]
+            best = self._ranked(sources, mode, query.k)
+            cut = any(source.candidates.cut for source in sources)
+            if len(best) == query.k or not cut or depth >= self._limits.greatest_depth:
+                break
+            # Many of the candidates were passages of the same rows.
+            depth *= 4
+        plan |= {source.dataset.name: source.candidates.plan for source in sources}
         if query.columns is not None:
             # Before anything is shown; of datasets that nobody named, each shows those it has.
             check_columns(query.columns, [source.dataset for source in sources], every=query.datasets is not None)
@@ -152,12 +159,11 @@ class Searcher:
         return found
 
     def _source(
-        self, view: View, chosen: _Filter | None, query: Query, text: str, mode: Mode, among: Spread | None
+        self, view: View, chosen: _Filter | None, text: str, mode: Mode, among: Spread | None, depth: int
     ) -> _Source:
         dataset = view.dataset
         embedder = None if mode == "keyword" else self._index_of(dataset.name).embedder(view.recipe)
         vector = None if embedder is None else self._embed(embedder, text)
-        depth = max(self._limits.depth, self._limits.depth_of_a_hit * query.k)
         with trace.span("index.search", dataset=dataset.name):
             words = "" if mode == "vector" else text
             allowed = chosen.allowed if chosen else None

@@ -66,6 +66,8 @@ class Candidates:
     # Cosine of the query with the mean of all vectors, and their number.
     mean_cosine: float
     total: int
+    # Whether there may be more: a list was as long as it was to be.
+    cut: bool
     plan: str
 
 
@@ -189,7 +191,8 @@ class View:
         bm25 = np.array([scores.get(int(each), 0.0) for each in positions], np.float32)
         cosines = np.zeros(len(positions), np.float32) if vector is None else self.cosines(vector, positions)
         mean = float(self.mean @ vector) if vector is not None else 0.0
-        return Candidates(positions, cosines, bm25, mean, self.total, "; ".join(plans) or "nothing to search")
+        cut = any(len(each) >= depth for each in (*found, by_words))
+        return Candidates(positions, cosines, bm25, mean, self.total, cut, "; ".join(plans) or "nothing to search")
 
     def cosines(self, vector: NDArray[np.float32], positions: NDArray[np.int64]) -> NDArray[np.float32]:
         """True cosines of passages with a vector, float32."""

@@ -221,6 +221,14 @@ def test_long_rows_give_one_hit_each_with_the_passage_that_answers(lake: Lakehou
     assert "chunk=" in found[0].id
 
 
+def test_a_row_of_many_passages_does_not_keep_the_others_out(lake: Lakehouse) -> None:
+    text = {"long": "The golden key of the queen was lost. A golden key of the queen was found. " * 800}
+    text |= {name: f"A {name} key once turned a lock of the castle." for name in ("silver", "copper", "iron")}
+    fill(lake, "keys", text)
+    found = lake.search("golden key of the queen", datasets="keys", k=4).results
+    assert sorted(str(hit.columns["key"]) for hit in found) == ["copper", "iron", "long", "silver"]
+
+
 def test_the_lake_knows_of_its_generations(lake: Lakehouse) -> None:
     fill(lake, "known")
     assert lake.describe_dataset("known").index is not None
