@@ -130,6 +130,34 @@ def test_rejected_rows_are_told_with_how_to_see_them(cli: Cli) -> None:
     assert sorted(line for (line,) in lines) == [302, 303]
 
 
+def test_a_file_that_cannot_be_read_does_not_keep_a_folder_from_being_loaded(cli: Cli) -> None:
+    (cli.folder / "days").mkdir()
+    for name, content in (("a.csv", b"n\n1\n"), ("b.csv", b"n\n2\n"), ("picture.csv", b"\x89PNG\r\n\0\0")):
+        (cli.folder / "days" / name).write_bytes(content)
+    for source in (["days"], ["days/a.csv", "days/b.csv", "days/picture.csv", "--dataset", "listed"]):
+        done = cli("ingest", *source)
+        assert "2 rows added, 1 rejected" in done.stdout
+        assert "note: left out: picture.csv holds a PNG image" in done.stderr
+    again = cli("ingest", "days")
+    assert "days v0: unchanged, 1 rejected" in again.stdout
+    assert "picture.csv holds a PNG image" in again.stderr
+    assert "PNG" in cli("ingest", "days/picture.csv", expect=1).stderr
+
+
+def test_a_description_fits_a_page(cli: Cli) -> None:
+    rows = "".join(f"{number},{'long words ' * 60},{'more ' * 90}\n" for number in range(4))
+    many = ",".join(f"column_{number}" for number in range(30))
+    cli("ingest", "-", "--name", "long.csv", text=f"n,first_text,second_text\n{rows}")
+    cli("ingest", "-", "--name", "wide.csv", text=f"{many}\n{','.join(['word ' * 60] * 30)}\n")
+    for name in ("long", "wide"):
+        shown = cli("describe", name).stdout
+        assert max(map(len, shown.splitlines())) <= 100
+        assert "…" in shown
+    assert "second_text" in cli("describe", "long").stdout
+    # Programs get it whole.
+    assert len(cli.json("describe", "long")["sample"][0][1]) > 500
+
+
 def test_names_and_values_of_any_script_come_through(cli: Cli) -> None:
     text = "название,值\nпривет,你好\n🙂,مرحبا\n"
     cli("ingest", "-", "--name", "schön.csv", text=text)

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from cli.conftest import Cli
+from mcp_lakehouse import Lakehouse
 from mcp_lakehouse.commands.environment import allowed, compiler_check, packages_check, python_check
 from mcp_lakehouse.commands.lakechecks import confinement_check
+from mcp_lakehouse.records import to_json
 
 
 def by_name(report: Mapping[str, Any]) -> dict[str, dict[str, str]]:
@@ -162,6 +164,25 @@ def test_rebuilding_drops_local_state_and_finds_every_table_again(workers: Cli) 
     (table,) = [each for each in report["tables"] if not each["name"].startswith("system.")]
     assert (table["name"], table["version"], table["rows"], table["files"]) == ("workers", 0, 3, 1)
     assert "workers" in workers("rebuild").stdout
+
+
+def test_rebuilding_drops_the_local_index_under_a_server_and_searches_find_the_same(cli: Cli) -> None:
+    cli = Cli(cli.folder, cli.home, {"LAKEHOUSE_EMBEDDER": "wordllama"})
+    cli("ingest", "-", "--name", "pay.md", text="# Pay\nOvertime is paid twice.\n\n# Leave\nTen days a year.\n")
+    before = cli.json("search", "overtime pay")["results"]
+    index = cli.folder / "lakehouse" / "_cache" / "index" / "pay"
+    assert list(index.glob("rows/*.arrow"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAKEHOUSE_EMBEDDER", "wordllama")
+        with Lakehouse.open(cli.folder / "lakehouse") as serving:
+            assert to_json(serving.search("overtime pay").results) == before
+
+            cli("rebuild")
+
+            assert {path.name for path in index.rglob("*") if path.is_file()} <= {"lock"}
+            assert to_json(serving.search("overtime pay").results) == before
+            assert serving.search("overtime", mode="keyword").results[0].text.startswith("# Pay")
+    assert cli.json("search", "overtime pay")["results"] == before
 
 
 def test_rebuilding_tells_of_a_table_that_is_not_whole(workers: Cli) -> None:

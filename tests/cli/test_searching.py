@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +66,32 @@ def test_an_index_is_built_and_rolled_back(cli: Cli) -> None:
     assert cli.json("index", "people")["generation"] == 2
     assert cli.json("index", "people", "--rollback") == {"dataset": "people", "generation": 1, "previous": 2}
     assert "search index: generation 1, 3 passages, wordllama" in cli("describe", "people").stdout
+
+
+def test_where_no_index_is_built_it_is_said_and_all_is_searched(library: Cli, tmp_path: Path) -> None:
+    shutil.copytree(library.folder / "lakehouse", tmp_path / "lakehouse")
+    shutil.rmtree(tmp_path / "lakehouse" / "index")
+    cli = Cli(tmp_path, library.home, library.environment)
+    assert "pay (no index built yet): exact over 1 of 1 rows" in cli("search", "overtime", "--dataset", "pay").stderr
+    said = "search index: not built yet, all passages of about are searched exactly"
+    assert said in cli("describe", "people").stdout
+    failed = cli("index", "people", "--rollback", expect=1).stderr
+    assert "no generation of 'people' has been built yet: all its passages are searched exactly" in failed
+    assert "hint: mcp-lakehouse index people builds one" in failed
+
+
+def test_words_are_searched_where_the_model_is_another_one(library: Cli) -> None:
+    another = {"LAKEHOUSE_EMBEDDER": "openai:gone@http://127.0.0.1:9/v1"}
+    call = ("search", "forklift", "--dataset", "people")
+    assert "--mode keyword searches without a model" in library(*call, expect=1, environment=another).stderr
+    assert "Forklift operator" in library(*call, "--mode", "keyword", environment=another).stdout
+
+
+def test_an_id_without_a_hash_is_opened_and_told(library: Cli) -> None:
+    assert "note: " not in library("fetch", library.json("search", "overtime", "-k", "1")["results"][0]["id"]).stderr
+    shown = library("fetch", "lakehouse://datasets/pay/v0/rows/0")
+    assert "one and a half times" in shown.stdout
+    assert "note: this id carries no hash" in shown.stderr
 
 
 @pytest.mark.parametrize(
