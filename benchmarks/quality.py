@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from benchmarks.measure import table
 from mcp_lakehouse.errors import LakehouseError
 from mcp_lakehouse.index.chunking import spans
-from mcp_lakehouse.index.fusion import score
+from mcp_lakehouse.index.fusion import score, share_for
 from mcp_lakehouse.index.keywords import Keywords
 from mcp_lakehouse.llm.embedder import Embedder, open_embedder
 
@@ -35,9 +35,11 @@ DATA = Path(os.environ.get("LAKEHOUSE_BENCH_DATA", Path(__file__).resolve().pare
 SETS = ("cranfield", "scifact_train")
 EMBEDDERS = ("wordllama", "minilm")
 DEPTH = 100
+# As many of each kind as a search for 100 hits weighs (limits.py).
+CANDIDATES = 500
 RRF_K = 60
 # Passages from which the documents of a single list are taken: a document may have several.
-LIST_PASSAGES = 400
+LIST_PASSAGES = 500
 
 Floats = NDArray[np.float32]
 Ranking = Sequence[str]
@@ -133,10 +135,11 @@ def compare(
         by_words, by_vector = words[query], np.argsort(-cosines, kind="stable")
         keyword = passages.ranking(by_words, np.fromiter(by_words.values(), np.float32, len(by_words)))
         dense = passages.ranking(by_vector[:LIST_PASSAGES], cosines[by_vector[:LIST_PASSAGES]])
-        best_words = dict(list(by_words.items())[:DEPTH])
-        candidates = sorted(best_words.keys() | set(by_vector[:DEPTH].tolist()))
+        best_words = dict(list(by_words.items())[:CANDIDATES])
+        candidates = sorted(best_words.keys() | set(by_vector[:CANDIDATES].tolist()))
         bm25 = np.array([best_words.get(each, 0.0) for each in candidates], np.float32)
-        fused = score("hybrid", cosines[candidates], bm25, float(average @ vector), embedder.share)
+        share = share_for(collection.queries[query], embedder.share)
+        fused = score("hybrid", cosines[candidates], bm25, float(average @ vector), share)
         rankings["keywords"][query], rankings["vectors"][query] = keyword, dense
         rankings["rrf"][query] = reciprocal_ranks(keyword, dense)
         rankings["hybrid"][query] = passages.ranking(candidates, fused)

@@ -4,7 +4,7 @@ Hybrid is a convex combination of two normalised scores:
 
     v = (cosine - m) / (max cosine - m)      m: the query's mean cosine over the whole corpus
     b = bm25 / max bm25                      0 where the words are absent
-    score = share * v + (1 - share) * b      below 0 counts as 0
+    score = share * v + (1 - share) * b      v below 0 counts as 0: a match in words is none the worse for it
 
 Every candidate of either list has its true cosine, so nothing is lost for being on one list only; that, and
 the magnitudes which ranks throw away, is what reciprocal rank fusion lacks. Source: Bruch, Gai, Ingber, "An
@@ -18,6 +18,7 @@ call, with `m` the mean over all their passages.
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import numpy as np
@@ -25,6 +26,18 @@ from numpy.typing import NDArray
 
 Mode = Literal["hybrid", "vector", "keyword"]
 Floats = NDArray[np.float32]
+
+# INV-20931, x7, 4711: with letters, or too long to be a quantity in a sentence.
+_IDENTIFIER = re.compile(r"(?:.*\d.*[^\W\d_]|.*[^\W\d_].*\d|.*\d{3})", re.DOTALL)
+
+
+def share_for(query: str, share: float) -> float:
+    """The weight of the vector part for one query, `share` being the model's: less by the part of identifiers in it.
+
+    An identifier names one thing by its letters; what a model makes of it is near to whatever is spelt alike.
+    """
+    words = query.split()
+    return share * (1 - sum(_IDENTIFIER.match(word) is not None for word in words) / max(1, len(words)))
 
 
 def fuse(cosines: Floats, bm25: Floats, mean_cosine: float, share: float) -> Floats:
@@ -56,7 +69,7 @@ def ranked(scores: Floats, limit: int) -> NDArray[np.intp]:
 def _above_mean(cosines: Floats, mean_cosine: float) -> Floats:
     span = float(cosines.max(initial=mean_cosine)) - mean_cosine
     # Nothing is nearer than the average passage (a query without any known word): the vectors have no say.
-    return (cosines - mean_cosine) / span if span > 1e-6 else np.zeros_like(cosines)
+    return np.clip((cosines - mean_cosine) / span, 0, 1) if span > 1e-6 else np.zeros_like(cosines)
 
 
 def _relative(bm25: Floats) -> Floats:

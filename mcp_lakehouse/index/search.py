@@ -97,7 +97,7 @@ class Searcher:
         depth = max(self._limits.depth, self._limits.depth_of_a_hit * query.k)
         while True:
             sources = [self._source(view, chosen, text, mode, among, depth) for view, chosen in found]
-            best = self._ranked(sources, mode, query.k)
+            best = self._ranked(sources, text, mode, query.k)
             cut = any(source.candidates.cut for source in sources)
             if len(best) == query.k or not cut or depth >= self._limits.greatest_depth:
                 break
@@ -199,11 +199,11 @@ class Searcher:
                 self._embedded.popitem(last=False)
         return found
 
-    def _ranked(self, sources: Sequence[_Source], mode: Mode, k: int) -> list[tuple[_Source, int, float]]:
+    def _ranked(self, sources: Sequence[_Source], text: str, mode: Mode, k: int) -> list[tuple[_Source, int, float]]:
         """The best k passages of all sources, in documents the best of each place, in tables one for each row."""
         import numpy as np
 
-        from mcp_lakehouse.index.fusion import score
+        from mcp_lakehouse.index.fusion import score, share_for
 
         # Score, cosine (scores end at 0, cosines go on), source, position.
         scored: list[tuple[float, float, int, int]] = []
@@ -222,7 +222,7 @@ class Searcher:
                 np.append(np.concatenate([each.cosines for each in found]), np.float32(-1)),
                 np.append(np.concatenate([each.bm25 for each in found]), np.float32(best_words)),
                 mean,
-                embedder.share if embedder else 0.0,
+                share_for(text, embedder.share) if embedder else 0.0,
             )[:-1]
             place = 0
             for i in group:

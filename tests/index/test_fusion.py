@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mcp_lakehouse.index.fusion import Mode, fuse, ranked, score
+from mcp_lakehouse.index.fusion import Mode, fuse, ranked, score, share_for
 
 
 def floats(*values: float) -> NDArray[np.float32]:
@@ -69,3 +69,23 @@ def test_modes_of_one_kind_alone() -> None:
 @pytest.mark.parametrize(("limit", "expected"), [(-1, []), (0, []), (2, [1, 0]), (9, [1, 0, 2])])
 def test_equal_scores_keep_their_order(limit: int, expected: list[int]) -> None:
     assert ranked(floats(0.5, 0.9, 0.5), limit).tolist() == expected
+
+
+def test_words_that_match_are_none_the_worse_for_a_vector_that_does_not() -> None:
+    assert fuse(floats(0.5, -0.3), floats(0, 9), 0.1, 0.4)[1] == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize(
+    ("query", "part"),
+    [
+        ("INV-20931", 0),
+        ("marker2x172", 0),
+        ("4711", 0),
+        ("who holds OSHA-10", 2 / 3),
+        ("find 12 welders", 1),
+        ("résumés über 10%", 1),
+        ("", 1),
+    ],
+)
+def test_identifiers_are_a_matter_of_words(query: str, part: float) -> None:
+    assert share_for(query, 0.4) == pytest.approx(0.4 * part)
