@@ -125,10 +125,8 @@ class DatasetIndex:
             if self._view is not None and self._view_key == key and self._view.whole():
                 return self._view
             with trace.span("index.refresh", dataset=self._name):
-                if wordless(recipe):
-                    base, passages = None, self._without_vectors(dataset, recipe, generation, progress, cancel)
-                else:
-                    base, passages = self._with_vectors(dataset, recipe, generation, progress, cancel)
+                bring = self._without_vectors if wordless(recipe) else self._with_vectors
+                base, passages = bring(dataset, recipe, generation, progress, cancel)
                 view = compose(
                     dataset,
                     recipe,
@@ -165,8 +163,7 @@ class DatasetIndex:
         recipe = Recipe.of(dataset.text, self._open_embedder(spec))
         with self._lock:
             self._catch_up(dataset, recipe, progress, cancel)
-            held = self._passages
-            parts = [(file.key, held[recipe.identifier, file.key]) for file in dataset.snapshot.files]
+            parts = [(file.key, self._passages[recipe.identifier, file.key]) for file in dataset.snapshot.files]
         builder = BaseBuilder(self._folder, recipe, build.parameters or {}, graph_from=GRAPH_FROM)
         base = builder.build(parts, progress=progress, cancel=cancel)
         measured = base.measured()
@@ -251,9 +248,9 @@ class DatasetIndex:
 
     def _without_vectors(
         self, dataset: Dataset, recipe: Recipe, generation: Generation | None, progress: Progress, cancel: CancelToken
-    ) -> dict[str, Passages]:
+    ) -> tuple[None, dict[str, Passages]]:
         made = generation.recipe if generation is not None else recipe
-        return passages_without_vectors(
+        return None, passages_without_vectors(
             dataset,
             recipe,
             stored=lambda file: self._stored(made, file.key, file.rows),

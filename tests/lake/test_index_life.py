@@ -90,45 +90,6 @@ def test_citations_open_after_everything_that_may_happen_to_data(place: Place) -
         assert {each: lake.fetch(each).text for each in cited} == cited
 
 
-def test_a_citation_outlives_a_new_dataset_of_the_same_name(place: Place) -> None:
-    with place.open() as lake:
-        cited = lake.search("otter", datasets="t", k=1).results[0]
-        lake.drop_dataset("t", "t")
-        with pytest.raises(NotFound, match="was dropped") as caught:
-            lake.fetch(cited.id)
-        assert "restore_dataset(dataset='t')" in str(caught.value.hint)
-        lake.ingest({"name": "x.csv", "text": "who,what\n1,A wholly other text.\n"}, dataset="t", text=["what"])
-        # The new dataset goes on where the old one ended, so no address means two things.
-        new = lake.search("other text", datasets="t", k=1).results[0]
-        assert "/v2/" in new.id
-        assert lake.fetch(cited.id).text == cited.text == ANIMALS["a1"]
-        assert lake.fetch(cited.id.partition("#")[0]).text == ANIMALS["a1"]
-        assert lake.fetch(new.id).text == "A wholly other text."
-
-
-def test_a_citation_of_a_table_that_something_else_replaced_is_refused(place: Place) -> None:
-    with place.open() as lake:
-        cited = lake.search("otter", datasets="t", k=1).results[0].id
-    for part in ("tables", "index", "_cache/index"):
-        shutil.rmtree(Path(place.address) / part / "t")
-    with place.open() as lake:
-        with pytest.raises(NotFound, match="no dataset 't'"):
-            lake.fetch(cited)
-        fill(lake, "t", {"b1": "Another text, which is just as long as the one that was here before it was replaced."})
-        with pytest.raises(InvalidInput, match="not what was cited"):
-            lake.fetch(cited)
-        assert "not proven" in str(lake.fetch(cited.partition("#")[0]).metadata["unchecked"])
-
-
-def test_an_id_without_its_hash_says_that_it_was_not_checked(place: Place) -> None:
-    with place.open() as lake:
-        cited = lake.search("otter", datasets="t", k=1).results[0].id
-        assert "unchecked" not in lake.fetch(cited).metadata
-        assert "no hash" in str(lake.fetch(cited.partition("&hash")[0]).metadata["unchecked"])
-        with pytest.raises(InvalidInput, match="cut or changed"):
-            lake.fetch(cited[:-4])
-
-
 @pytest.mark.parametrize("params", [None, {"M": 8}])
 def test_local_files_may_be_taken_away_while_a_process_searches(place: Place, params: dict[str, float] | None) -> None:
     with place.open() as lake, place.open() as other:
