@@ -167,6 +167,9 @@ class View:
                 if block is not None:
                     hits = block.search(vector, depth, allowed=mask)
                     found.append(hits.positions + start)
+                    if hits.plan.kind == "nothing" and self.base is not None and self.tail is not None:
+                        # Nothing of what was replaced, or nothing new: the other one has something to tell.
+                        continue
                     newer = f" newer than generation {self.generation}" if start else ""
                     plans.append(hits.plan.text + newer)
         scores: dict[int, float] = {}
@@ -192,7 +195,7 @@ class View:
         cosines = np.zeros(len(positions), np.float32) if vector is None else self.cosines(vector, positions)
         mean = float(self.mean @ vector) if vector is not None else 0.0
         cut = any(len(each) >= depth for each in (*found, by_words))
-        return Candidates(positions, cosines, bm25, mean, self.total, cut, "; ".join(plans) or "nothing to search")
+        return Candidates(positions, cosines, bm25, mean, self.total, cut, "; ".join(plans) or "nothing to compare")
 
     def cosines(self, vector: NDArray[np.float32], positions: NDArray[np.int64]) -> NDArray[np.float32]:
         """True cosines of passages with a vector, float32."""

@@ -51,6 +51,8 @@ def test_upserts_replacements_and_restorations_count_at_once(place: Place) -> No
         assert "shellfish" not in str(lake.search("cracks shellfish with a stone", datasets="t").results)
         fill(lake, "t", NEW, mode="replace")
         assert keys(lake, "otter", "t") == ["n1"]
+        # What is not there any more is not told of.
+        assert lake.search("otter", datasets="t").plan == {"t": "exact over 1 of 1 rows newer than generation 1"}
         lake.restore_dataset("t", 0)
         assert keys(lake, "shellfish stone", "t", k=1) == ["a1"]
 
