@@ -158,8 +158,10 @@ def to_parquet(passages: Passages, metadata: Mapping[str, str]) -> bytes:
         }
     ).replace_schema_metadata({**metadata, "file_rows": str(passages.file_rows)})
     sink = io.BytesIO()
-    # Vectors do not compress; the rest does.
-    pq.write_table(table, sink, compression="zstd", use_dictionary=False, column_encoding=None)
+    # Vectors do not compress; the rest does. A changed bit of a vector would be a wrong answer that nobody notices.
+    pq.write_table(
+        table, sink, compression="zstd", use_dictionary=False, column_encoding=None
+    )
     return sink.getvalue()
 
 
@@ -170,7 +172,7 @@ def from_parquet(data: bytes, *, key: str, dimensions: int) -> Passages:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(pa.BufferReader(data)).combine_chunks()
+        table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True).combine_chunks()
         count = len(table)
         file_rows = int((table.schema.metadata or {})[b"file_rows"])
         embedding = _one(table, "embedding")

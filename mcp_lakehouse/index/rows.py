@@ -5,6 +5,7 @@ The file is disposable: it is made again from the table whenever it is missing o
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 from collections.abc import Callable, Iterator, Sequence, Set
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.catalog.catalog import Dataset
 from mcp_lakehouse.index.names import leaf
+from mcp_lakehouse.index.sealed import Facts, sealed, write_sealed
 from mcp_lakehouse.records import Json
 from mcp_lakehouse.table import DataFile, TableColumn
 
@@ -33,21 +35,16 @@ class Rows:
     """The rows of one data file, by their number in it."""
 
     def __init__(self, path: Path) -> None:
-        """Opens `path`. Raises `OSError` where it is missing and `pyarrow.ArrowInvalid` where it is damaged."""
+        """Opens `path`, which is whole. Raises `OSError` where it is missing."""
         import pyarrow as pa
 
         self._reader = pa.ipc.open_file(pa.memory_map(str(path)))
         self._batch = lru_cache(maxsize=_BATCHES_KEPT)(self._reader.get_batch)
         self._lock = threading.Lock()
 
-    @property
-    def columns(self) -> list[str]:
-        """The names of the table's columns."""
-        return list(self._reader.schema.names)
-
     def texts(self, columns: Sequence[str]) -> Iterator[list[str]]:
         """The rows' texts in order, batch by batch: the columns joined by line breaks, nulls left out."""
-        names = self.columns
+        names = list(self._reader.schema.names)
         places = [names.index(name) for name in columns]
         for number in range(self._reader.num_record_batches):
             with self._lock:
@@ -77,21 +74,18 @@ class RowFiles:
 
     def get(self, dataset: Dataset, file: DataFile, cancel: CancelToken) -> Rows:
         """The rows of one data file of a dataset's version. Raises what reading the table raises."""
-        import pyarrow as pa
-
+        columns = dataset.snapshot.columns
         with self._lock:
             if file.key in self._opened:
                 return self._opened[file.key]
             path = self._folder / f"{leaf(file.key)}.arrow"
-            try:
-                rows = Rows(path)
-                if rows.columns != [column.name for column in dataset.snapshot.columns]:
-                    raise ValueError("made for other columns")
-            except (OSError, ValueError, pa.ArrowException):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self._export(dataset.name, file, dataset.snapshot.columns, path, cancel)
-                rows = Rows(path)
-            self._opened[file.key] = rows
+            facts: Facts = {
+                "columns": json.dumps([[each.name, each.type] for each in columns]),
+                "batch_rows": BATCH_ROWS,
+            }
+            if not sealed(path, facts):
+                write_sealed(path, facts, lambda made: self._export(dataset.name, file, columns, made, cancel))
+            rows = self._opened[file.key] = Rows(path)
             return rows
 
     def keep(self, keys: Set[str]) -> None:

@@ -111,7 +111,7 @@ def test_every_random_damage_is_noticed_and_the_index_is_made_anew(tmp_path: Pat
     kept(tmp_path / "whole", a=texts, b=texts[:50])
     whole = next(path for path in (tmp_path / "whole").iterdir() if path.name != "lock")
     files = {path.name: path.read_bytes() for path in whole.iterdir()}
-    for number in range(400):
+    for number in range(1_000):
         folder = tmp_path / f"damaged-{number}"
         state = folder / whole.name
         state.mkdir(parents=True)
