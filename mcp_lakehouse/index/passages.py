@@ -159,9 +159,7 @@ def to_parquet(passages: Passages, metadata: Mapping[str, str]) -> bytes:
     ).replace_schema_metadata({**metadata, "file_rows": str(passages.file_rows)})
     sink = io.BytesIO()
     # Vectors do not compress; the rest does. A changed bit of a vector would be a wrong answer that nobody notices.
-    pq.write_table(
-        table, sink, compression="zstd", use_dictionary=False, column_encoding=None
-    )
+    pq.write_table(table, sink, compression="zstd", use_dictionary=False, write_page_checksum=True)
     return sink.getvalue()
 
 
