@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -263,6 +264,25 @@ async def test_an_index_is_built_told_of_and_rolled_back(own: Served, era: str) 
         (content,) = (await client.read_resource(uri)).contents
         assert isinstance(content, TextResourceContents)
         assert json.loads(content.text)["index"]["generation"] == 1
+
+
+async def test_where_no_index_is_built_a_model_reads_so(own: Served) -> None:
+    async with Client(own.server) as client:
+        await call(client, "ingest", source={"name": "pay.md", "text": "# Pay\nOvertime is paid twice."})
+        shutil.rmtree(own.files / "lake" / "index")
+        assert "pay (no index built yet): exact over 1 of 1 rows" in await text(client, "search", query="overtime")
+        assert (await call(client, "search", query="overtime"))["generations"] == {"pay": 0}
+        said = await text(client, "describe_dataset", dataset="pay")
+        assert "search index: not built yet, all passages of text are searched exactly" in said
+        assert "all its passages are searched exactly" in await error(client, "rollback_index", dataset="pay")
+
+
+async def test_an_id_that_proves_nothing_says_so(client: Client) -> None:
+    found = (await call(client, "search", query="overtime", datasets=["handbook"], k=1))["results"][0]["id"]
+    assert "unchecked" not in (await call(client, "fetch", id=found))["metadata"]
+    bare = found.partition("&hash")[0]
+    assert "no hash" in (await call(client, "fetch", id=bare))["metadata"]["unchecked"]
+    assert "unchecked: this id carries no hash" in await text(client, "fetch", id=bare)
 
 
 async def test_subscribers_hear_of_a_new_index(own: Served) -> None:
