@@ -14,7 +14,10 @@ from pathlib import Path
 from mcp_lakehouse.story import questions as story
 
 SPANS = Path(__file__).with_name("answer_spans.jsonl")
+PAGES_FILE = Path(__file__).with_name("answer_pages.jsonl")
 COLLECTIONS = ("cranfield", "scifact_train")
+# Written for this: a handbook, a reference with tables, minutes, a study, and a table of things.
+PAGES = "pages"
 # The staffing story's résumés: a table, and questions that ask for rows of it.
 STORY = "resumes"
 _SEED = 20_261
@@ -30,7 +33,7 @@ _NO_WORK = (
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`kind`: judged, span; foreign, named, removed. `span` is the part of `document` that answers it."""
+    """`kind`: judged, span; foreign, named, near, removed. `span` is the part of `document` that answers it."""
 
     collection: str
     text: str
@@ -80,16 +83,23 @@ def collection(name: str) -> Collection:
     queries = [(q["text"], frozenset(relevant[q["_id"]])) for q in _lines(place / "queries.jsonl")]
     judged = _random(name).sample([each for each in queries if each[1]], _OF_EACH)
     needed = set().union(*(ids for _, ids in judged)) | {s.document for s in spans() if s.collection == name}
+    needed.discard("")
     others = sorted(documents.keys() - needed)
     kept = needed | set(_random(name).sample(others, max(0, min(len(others), _DOCUMENTS - len(needed)))))
     return Collection(name, {id_: documents[id_] for id_ in documents if id_ in kept}, judged)
 
 
 @cache
+def pages() -> dict[str, str]:
+    """The texts of the files of `PAGES` by their names."""
+    return {page["name"]: page["text"] for page in _lines(PAGES_FILE)}
+
+
+@cache
 def spans() -> list[Question]:
-    """Hand-written questions with the words that answer them."""
+    """Hand-written questions: with the words that answer them, or about what their documents do not tell."""
     return [
-        Question(d["collection"], d["question"], "span", d["document"], d["span"], frozenset({d["document"]}))
+        Question(d["collection"], d["question"], "span" if d["span"] else "near", d["document"], d["span"])
         for d in _lines(SPANS)
     ]
 
@@ -99,20 +109,36 @@ def labelled(name: str) -> list[Question]:
 
     `foreign` are the other collections' questions. `named` ask about something that was made up: a name put
     into a judged query for one of its words, or a question about an invented thing in the words of a title.
-    `removed` are judged queries whose answering documents are left out of the search.
+    `near` are about the documents, which do not tell it. `removed` are judged queries whose answering documents are
+    left out of the search.
     """
     if name == STORY:
         return _of_the_story()
+    if name == PAGES:
+        return _of_the_pages()
     here = collection(name)
+    chance = _random(f"{name} foreign")
     asked = [Question(name, text, "judged", relevant=ids) for text, ids in here.judged]
     asked += [span for span in spans() if span.collection == name]
     for other in COLLECTIONS:
         if other != name:
             foreign = [text for text, _ in collection(other).judged]
-            foreign += [span.text for span in spans() if span.collection == other]
-            asked += [Question(name, text, "foreign") for text in foreign]
+            foreign += [span.text for span in spans() if (span.collection, span.kind) == (other, "span")]
+            asked += [Question(name, text, "foreign") for text in chance.sample(foreign, _OF_EACH // 2)]
     asked += [Question(name, text, "named") for text in _made_up(here)]
     asked += [Question(name, f"{text} ", "removed", relevant=ids) for text, ids in here.judged]
+    return asked
+
+
+def _of_the_pages() -> list[Question]:
+    chance = _random(PAGES)
+    asked = [span for span in spans() if span.collection == PAGES]
+    foreign = [text for other in COLLECTIONS for text, _ in collection(other).judged]
+    foreign += [span.text for span in spans() if span.collection != PAGES and span.kind == "span"]
+    asked += [Question(PAGES, text, "foreign") for text in chance.sample(foreign, _OF_EACH // 2)]
+    for span in spans():
+        if (span.collection, span.kind) == (PAGES, "span"):
+            asked.append(Question(PAGES, _with_a_name(span.text, chance), "named"))
     return asked
 
 
@@ -133,11 +159,8 @@ def _made_up(here: Collection) -> list[str]:
     chance = _random(f"{here.name} named")
     titles = [title.rstrip(" .") for title, _ in here.documents.values() if 4 <= len(title.split()) <= 14]
     made = []
-    for text, _ in here.judged[: _OF_EACH // 2]:
-        words = text.split()
-        long_ones = [n for n, word in enumerate(words) if len(word) > 6] or [len(words) - 1]
-        words[chance.choice(long_ones)] = _name(chance)
-        made.append(" ".join(words))
+    for text, _ in here.judged[: _OF_EACH // 3]:
+        made.append(_with_a_name(text, chance))
     forms = (
         "what did {name} report about {title}",
         "who is the director of {name}?",
@@ -145,9 +168,17 @@ def _made_up(here: Collection) -> list[str]:
         "what is the price of the {name} kit?",
         "in which year was the {name} facility built?",
     )
-    for n in range(_OF_EACH // 2):
+    for n in range(_OF_EACH // 3):
         made.append(forms[n % len(forms)].format(name=_name(chance), title=chance.choice(titles).lower()))
     return made
+
+
+def _with_a_name(text: str, chance: random.Random) -> str:
+    """The text with a made-up name for one of its long words."""
+    words = text.split()
+    long_ones = [n for n, word in enumerate(words) if len(word) > 6] or [len(words) - 1]
+    words[chance.choice(long_ones)] = _name(chance)
+    return " ".join(words)
 
 
 def _name(chance: random.Random) -> str:

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from mcp_lakehouse.answer.asking import Asker, Progress
+from mcp_lakehouse.answer.candidates import fact_terms, is_row
 from mcp_lakehouse.answer.confidence import SURE_ENOUGH, confidence, stands_beside
 from mcp_lakehouse.answer.extracting import asks_for_rows, extractive
 from mcp_lakehouse.answer.limits import AnswerLimits
-from mcp_lakehouse.answer.reading import Reading, fact_terms, read
+from mcp_lakehouse.answer.reading import Reading, read
 from mcp_lakehouse.answer.statements import RunStatement, computed, is_computed
 from mcp_lakehouse.answer.words import Words
 from mcp_lakehouse.answer.writing import written
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from mcp_lakehouse.llm.chat import Chat
     from mcp_lakehouse.llm.embedder import Embedder
 
-# Columns of a dataset that was made from documents.
-_OF_DOCUMENTS = frozenset({"source", "page", "section", "line", "text"})
 _NAMED_DATASETS = 5
 # Where rows are asked for, so many times k are read.
 _ROWS_READ = 3
@@ -138,7 +137,7 @@ class Answering:
 
     def _are_rows(self, question: str, hits: Sequence[Hit]) -> bool:
         """Whether the hits are rows, and, where the question leaves it open, rows whose columns it speaks of."""
-        rows = [hit for hit in hits if _is_row(hit)]
+        rows = [hit for hit in hits if is_row(hit)]
         if asks_for_rows(question):
             return bool(rows)
         wanted = set(self._words.asked(question))
@@ -216,8 +215,3 @@ def _listed(names: Sequence[str]) -> str:
     """The first of the names, and how many more there are."""
     more = f" and {len(names) - _NAMED_DATASETS} more" if len(names) > _NAMED_DATASETS else ""
     return ", ".join(names[:_NAMED_DATASETS]) + more
-
-
-def _is_row(hit: Hit) -> bool:
-    """Whether the hit is a row of a table and not a piece of a document."""
-    return not hit.columns or not hit.columns.keys() <= _OF_DOCUMENTS

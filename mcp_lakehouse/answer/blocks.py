@@ -27,8 +27,10 @@ def header_of(text: str, start: int) -> tuple[list[str], int] | None:
 
     That is the header's line if the row is the first below it, else `start`. `None` where it is no such row.
     """
+    if not _line(text, start).lstrip().startswith("|"):
+        return None
     lines = text[:start].split("\n")
-    if lines.pop().strip() or not _line(text, start).lstrip().startswith("|"):
+    if lines.pop().strip():
         return None
     for above, line in enumerate(reversed(lines)):
         if _RULE.match(line):
@@ -43,6 +45,15 @@ def header_of(text: str, start: int) -> tuple[list[str], int] | None:
         if not line.lstrip().startswith("|"):
             return None
     return None
+
+
+def cells(text: str, start: int, end: int) -> str:
+    """The row of a table in [start, end) as its columns' names and values; any other text as it stands."""
+    head = header_of(text, start)
+    values = [value.strip() for value in text[start:end].strip().strip("|").split("|")]
+    if head is None or len(head[0]) != len(values):
+        return text[start:end]
+    return "; ".join(f"{name}: {value}" for name, value in zip(head[0], values, strict=True) if value)
 
 
 def _line(text: str, start: int) -> str:

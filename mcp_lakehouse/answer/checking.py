@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mcp_lakehouse.answer.candidates import is_to_a_model
 from mcp_lakehouse.answer.limits import AnswerLimits
 from mcp_lakehouse.answer.quotes import locate
-from mcp_lakehouse.answer.reading import is_to_a_model
 from mcp_lakehouse.answer.replies import Claim
 from mcp_lakehouse.answer.sentences import sentences
 from mcp_lakehouse.answer.words import Words

@@ -1,8 +1,9 @@
 """Whether what was found answers the question at all. Pure.
 
-Two logistic regressions, each over the questions of one kind that data does not answer: those about something
-else (nothing found is close), and those about a thing that is nowhere named. The less sure of them decides.
-They are fitted by `python -m benchmarks answers` on half of its questions; the other half is reported.
+Three logistic regressions, each over the questions of one kind that data does not answer: those about something
+else (nothing found is close), those about a thing that is nowhere named, and those about what the data does speak
+of, but without telling it. The least sure of them decides. They are fitted by `python -m benchmarks answers` on half
+of its questions; the other half is reported.
 """
 
 from __future__ import annotations
@@ -11,22 +12,32 @@ import math
 from dataclasses import replace
 
 from mcp_lakehouse.answer.reading import Reading, Sentence
+from mcp_lakehouse.answer.scoring import worth
 
 # Above this an answer is given: a needless refusal costs more than a quote that does not help.
-SURE_ENOUGH = 0.3
+SURE_ENOUGH = 0.25
+# To stand beside the answer of a dataset that clearly holds more of the question, one must be likelier than not.
+_LIKELY = 0.5
 # A dataset leads another that holds so much less of the question in its best passage.
 _LEADS = 0.1
 # Bias, then for each unit of: the best cosine above the embedder's floor, the best passage's share of the question.
 ABOUT = (-3.72, 8.65, 5.0)
 # Bias, then for: the share of the question no passage anywhere holds, and whether a name or number is among that.
 KNOWN = (2.0, -8.33, -3.08)
+# Bias, then for each unit of: the best sentence's cosine above the floor, its share of the question with what stands
+# around it, and how much it lacks the kind of value that is asked for.
+TOLD = (-2.05, 2.05, 2.78, -3.52)
 
 
 def confidence(reading: Reading, floor: float) -> float:
     """From 0 to 1: how likely the passages hold the answer. `floor` is the embedder's."""
-    if not reading.sentences or not reading.weight:
+    if not reading.sentences or not reading.weight or reading.other_codes:
         return 0.0
-    return min(_logistic(ABOUT, about(reading, floor)), _logistic(KNOWN, known(reading)))
+    return min(
+        _logistic(ABOUT, about(reading, floor)),
+        _logistic(KNOWN, known(reading)),
+        _logistic(TOLD, told(reading, floor)),
+    )
 
 
 def stands_beside(reading: Reading, best: Sentence, other: Sentence, floor: float) -> bool:
@@ -34,7 +45,7 @@ def stands_beside(reading: Reading, best: Sentence, other: Sentence, floor: floa
     leading, mine = (_of_dataset(reading, each) for each in (best, other))
     if leading.best_coverage - mine.best_coverage < _LEADS:
         return _logistic(ABOUT, about(mine, floor)) >= SURE_ENOUGH
-    return confidence(mine, floor) >= SURE_ENOUGH
+    return confidence(mine, floor) >= _LIKELY
 
 
 def _of_dataset(reading: Reading, sentence: Sentence) -> Reading:
@@ -53,6 +64,12 @@ def about(reading: Reading, floor: float) -> tuple[float, float]:
 def known(reading: Reading) -> tuple[float, float]:
     """What says whether the data knows the things the question names."""
     return reading.unknown_share, float(bool(reading.unknown & reading.named))
+
+
+def told(reading: Reading, floor: float) -> tuple[float, float, float]:
+    """What says whether the best sentence tells what is asked, and does not only speak of it."""
+    best = max(reading.sentences, key=lambda each: worth(each, reading.hits[each.hit]))
+    return (best.cosine - floor) / (1 - floor), best.reach, 1.0 - best.held
 
 
 def _logistic(weights: tuple[float, ...], measures: tuple[float, ...]) -> float:

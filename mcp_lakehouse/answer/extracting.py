@@ -5,23 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from mcp_lakehouse.answer.blocks import header_of, is_code
+from mcp_lakehouse.answer.blocks import cells, header_of
+from mcp_lakehouse.answer.candidates import is_price, is_row, is_to_a_model
 from mcp_lakehouse.answer.limits import AnswerLimits
-from mcp_lakehouse.answer.reading import Reading, Sentence, is_to_a_model, row_worth
+from mcp_lakehouse.answer.reading import Reading, Sentence, row_worth
+from mcp_lakehouse.answer.scoring import worth
 from mcp_lakehouse.answer.words import Words, coverage
 from mcp_lakehouse.records import Answer, Citation, Evidence, Hit, Json
 
-_COVERAGE_WEIGHT, _HIT_WEIGHT = 0.6, 0.3
 # A sentence this close to one already chosen repeats it.
 _REPEATS = 0.85
 # A further sentence is worth its place if it scores nearly as well, or adds this share of the question.
 _NEARLY, _ADDS = 0.95, 0.2
 _LEAST_OF_BEST = 0.8
 _LEAST_OF_BEST_ROW = 0.6
-# What a title says is what the passage is about, seldom the answer.
-_TITLE_PENALTY = 0.2
-# Code repeats the names that are asked about; prose tells of them.
-_CODE_PENALTY = 0.6
 _ASKS_FOR_ROWS = re.compile(
     r"^\W*(?:please |can you |could you |i need |i want |we need )*"
     r"(?:find|list|show|suggest|recommend|get|give|search|look for|match|rank|shortlist|staff|i need|we need)\b",
@@ -34,48 +31,8 @@ _MAY_ASK_FOR_ROWS = re.compile(
     r"[^?.!]{1,100}$",
     re.IGNORECASE,
 )
-_ASKS_NUMBER = re.compile(
-    r"\bhow (?:many|much|long|far|often|old|high|large|big|fast)\b|^when\b"
-    r"|\b(?:what|which) (?:(?:is|was) the )?(?:\w+ )?(?:share|percentage|per ?cent|proportion|number|amount|dose|rate"
-    r"|year|date|price|salary|size|age|diameter|length|width|height|weight|speed|temperature)\b",
-    re.IGNORECASE,
-)
-_NUMBER = re.compile(
-    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|sixty|seventy"
-    r"|eighty|ninety|hundred|thousand|million|billion|half|third|quarter|twice|dozen)\b",
-    re.IGNORECASE,
-)
-_NUMBER_BONUS = 0.2
 _TOLD_CHARS = 120
-_ENDS = '.!?。！？…"”)'
 _MARK = re.compile(r"\[(\d+(?:\s*[,–-]\s*\d+)*)\]")
-
-
-def _scores(reading: Reading) -> dict[Sentence, float]:
-    """How well each sentence answers."""
-    asks_number = _ASKS_NUMBER.search(reading.question) is not None
-    return {
-        each: _score(each, reading.hits[each.hit])
-        + (_NUMBER_BONUS if asks_number and _NUMBER.search(each.text) else 0.0)
-        for each in reading.sentences
-    }
-
-
-def _score(sentence: Sentence, hit: Hit) -> float:
-    """By meaning, words, and how its passage was found."""
-    penalty = _TITLE_PENALTY if _is_title(sentence, hit) else 0.0
-    if is_code(hit.text, sentence.start):
-        penalty = _CODE_PENALTY
-    return sentence.cosine + _COVERAGE_WEIGHT * sentence.coverage + _HIT_WEIGHT * hit.score - penalty
-
-
-def _is_title(sentence: Sentence, hit: Hit) -> bool:
-    """Whether it is what its passage is called, or a line without an end that stands above others."""
-    if header_of(hit.text, sentence.start):
-        return False
-    if hit.title and sentence.text.startswith(hit.title.rstrip("… .")[:60]) and len(sentence.text) < len(hit.text):
-        return True
-    return hit.text[sentence.end : sentence.end + 1] == "\n" and sentence.text[-1] not in _ENDS
 
 
 def choose(reading: Reading, most: int, stands: Callable[[Sentence, Sentence], bool]) -> list[Sentence]:
@@ -83,7 +40,7 @@ def choose(reading: Reading, most: int, stands: Callable[[Sentence, Sentence], b
 
     `stands` tells whether a sentence of another dataset than the best one's may stand beside it.
     """
-    scores = _scores(reading)
+    scores = {each: worth(each, reading.hits[each.hit]) for each in reading.sentences}
     ranked = sorted(reading.sentences, key=scores.__getitem__, reverse=True)
     chosen: list[Sentence] = []
     for sentence in ranked:
@@ -92,16 +49,16 @@ def choose(reading: Reading, most: int, stands: Callable[[Sentence, Sentence], b
         if not chosen:
             chosen.append(sentence)
             continue
-        worth, best = scores[sentence], scores[chosen[0]]
-        if worth < _LEAST_OF_BEST * best:
+        mine, best = scores[sentence], scores[chosen[0]]
+        if mine < _LEAST_OF_BEST * best:
             break
         held = frozenset().union(*(each.terms for each in chosen))
         adds = coverage(held | sentence.terms, reading.weight) - coverage(held, reading.weight)
         repeats = any(float(sentence.vector @ each.vector) > _REPEATS for each in chosen)
-        if repeats or not (worth >= _NEARLY * best or adds >= _ADDS):
+        if repeats or sentence.held < chosen[0].held or not (mine >= _NEARLY * best or adds >= _ADDS):
             continue
-        mine = reading.hits[sentence.hit].dataset
-        if mine == reading.hits[chosen[0].hit].dataset or stands(chosen[0], sentence):
+        dataset = reading.hits[sentence.hit].dataset
+        if dataset == reading.hits[chosen[0].hit].dataset or stands(chosen[0], sentence):
             chosen.append(sentence)
     return chosen
 
@@ -122,7 +79,10 @@ def extractive(
         return _listed(reading, words, limits, note)
     chosen = choose(reading, limits.quoted_sentences, stands)
     citations = [_citation(n, s, reading.hits) for n, s in enumerate(chosen, 1)]
-    text = " ".join(f"{_told(s, reading.hits)} [{c.n}]" for s, c in zip(chosen, citations, strict=True))
+    text = " ".join(
+        f"{_told(s, reading.hits)}{_in_columns(s, reading, words)} [{c.n}]"
+        for s, c in zip(chosen, citations, strict=True)
+    )
     return Answer(text, citations, evidence([s.hit for s in chosen], reading.hits), None, True, False, note=note)
 
 
@@ -168,19 +128,19 @@ def _rows(reading: Reading) -> list[list[int]]:
     for number in sorted({sentence.hit for sentence in reading.sentences}):
         rows.setdefault(row_of(reading.hits[number].id), []).append(number)
 
-    def worth(numbers: list[int]) -> float:
+    def of_row(numbers: list[int]) -> float:
         held = frozenset().union(*(reading.passages[n] for n in numbers))
         best = max((reading.hits[n] for n in numbers), key=lambda hit: hit.score)
         return row_worth(held, reading.facts[numbers[0]], best, reading.weight)
 
-    ranked = sorted(rows.values(), key=worth, reverse=True)
-    return [row for row in ranked if worth(row) >= _LEAST_OF_BEST_ROW * worth(ranked[0])]
+    ranked = sorted(rows.values(), key=of_row, reverse=True)
+    return [row for row in ranked if of_row(row) >= _LEAST_OF_BEST_ROW * of_row(ranked[0])]
 
 
 def _supporting(reading: Reading, numbers: Sequence[int]) -> list[Sentence]:
     """The sentence of these hits that supports best, and one more where that adds to what it holds of the question."""
-    scores = _scores(reading)
-    mine = sorted((s for s in reading.sentences if s.hit in numbers), key=scores.__getitem__, reverse=True)
+    mine = [sentence for sentence in reading.sentences if sentence.hit in numbers]
+    mine.sort(key=lambda each: worth(each, reading.hits[each.hit]), reverse=True)
     first = mine[0]
     held = coverage(first.terms, reading.weight)
     gains = [(coverage(first.terms | s.terms, reading.weight) - held, -n, s) for n, s in enumerate(mine[1:])]
@@ -205,8 +165,23 @@ def plain(text: str) -> str:
 
 def _told(sentence: Sentence, hits: Sequence[Hit]) -> str:
     """The sentence on one line; a table's row with the names of its columns."""
-    head = header_of(hits[sentence.hit].text, sentence.start)
-    return plain(sentence.text) + (f" (columns: {plain(', '.join(head[0]))})" if head else "")
+    return plain(cells(hits[sentence.hit].text, sentence.start, sentence.end))
+
+
+def _in_columns(sentence: Sentence, reading: Reading, words: Words) -> str:
+    """What the columns of the sentence's row say of the question beside the sentence: a price, what it names."""
+    hit = reading.hits[sentence.hit]
+    if not is_row(hit):
+        return ""
+    asked = {term for term in reading.weight if term.isalpha()}
+    told = [
+        f"{name}: {plain(str(value))}"
+        for name, value in hit.columns.items()
+        if _is_telling(value, hit)
+        and str(value) not in sentence.text
+        and (asked & {*words.terms(name), *words.terms(str(value))} or is_price(reading.kind, name, value))
+    ]
+    return f" ({'; '.join(told)})" if told else ""
 
 
 def _citation(n: int, sentence: Sentence, hits: Sequence[Hit]) -> Citation:

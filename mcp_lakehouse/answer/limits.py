@@ -12,7 +12,9 @@ class AnswerLimits:
     question_chars: int = 4_000
     passages: int = 100
     # Sentences whose embeddings are compared with the question's; the others were behind by their words.
-    sentences: int = 16
+    sentences: int = 12
+    # The same where rows are listed: some of each.
+    row_sentences: int = 16
     # A run of words without an end, such as a cell of codes, is cut into pieces of this length to be quoted.
     sentence_chars: int = 600
     # Words of the question that no passage holds and that are looked for in all the data.

@@ -12,6 +12,8 @@ _ABBREVIATION = re.compile(
     r"|nr|abs|art|bzw|usw|ggf|evtl|inkl|zzgl|vgl|str|tel|mio|mrd|env|vol|pp|ed|eds|dr|mr|mrs|ms|prof|sr|jr|st|inc|ltd|co|corp|dept|est|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)$",
     re.IGNORECASE,
 )
+# A unit behind its number is none of them: "after 200 ms."
+_UNIT = re.compile(r"\d ?[A-Za-z]{1,3}$")
 # Of these, what never ends a sentence: a line that ends with one goes on in the next.
 _GOES_ON = re.compile(
     r"(?:^|[\s(\[])(?:[a-z]|e\.g|i\.e|z\.b|d\.h|u\.a|cf|vs|approx|ca|nr|abs|art|bzw|inkl|zzgl|vgl|env|figs?|eqs?|refs?"
@@ -75,7 +77,7 @@ def _ends(text: str, start: int, match: re.Match[str], wrapped: bool) -> bool:
     following = after.lstrip()[:1]
     if match[0].startswith("."):
         before = text[start : match.start()]
-        if _ABBREVIATION.search(before[-12:]) or before.strip().isdigit():
+        if (_ABBREVIATION.search(before[-12:]) and not _UNIT.search(before[-12:])) or before.strip().isdigit():
             return False
         if _is_ordinal(before, after):
             return False

@@ -57,6 +57,10 @@ class Words:
         words = self._analyser.words(text)
         return [w for w in words if w not in self._asking and not (len(w) == 1 and w.isascii() and w.isalpha())]
 
+    def stems(self, text: str) -> frozenset[str]:
+        """The words of a text as the keyword index counts them."""
+        return frozenset(self._analyser.words(text))
+
     def asked(self, question: str) -> list[str]:
         """The content words of a question, without what only asks in its own language."""
         terms = self.terms(question)

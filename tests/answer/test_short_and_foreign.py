@@ -128,7 +128,7 @@ def test_a_refusal_lists_no_question_words(answering: Make) -> None:
 
 def test_a_table_row_is_told_with_its_columns_and_quoted_with_the_header_where_it_stands(answering: Make) -> None:
     second = answering([RETRY]).ask("What does error E42 mean?")
-    assert "| E42 | credentials rejected | no | (columns: Code, Meaning, Retried) [1]" in second.answer
+    assert second.answer == "Code: E42; Meaning: credentials rejected; Retried: no [1]"
     assert second.citations[0].quote == "| E42  | credentials rejected | no |"
     first = answering([RETRY]).ask("Is E17 retried?")
     assert first.citations[0].quote.startswith("| Code | Meaning | Retried |\n|--")
