@@ -28,7 +28,7 @@ from mcp_lakehouse.settings import read_settings
 from mcp_lakehouse.story.making import make_story
 
 EMBEDDERS = ("wordllama", "minilm")
-RESUMES = 2_000
+RESUMES = 1_000
 # The dataset beside `PAGES`.
 TABLE = "assets"
 ALL = (*COLLECTIONS, PAGES, STORY)

@@ -21,7 +21,7 @@ PAGES = "pages"
 # The staffing story's résumés: a table, and questions that ask for rows of it.
 STORY = "resumes"
 _SEED = 20_261
-_DOCUMENTS = 1_400
+_DOCUMENTS = 1_000
 _OF_EACH = 100
 _SYLLABLES = "vor lan din qua zel mir tek ros bal une kri som dav ost pel gra nim hul".split()
 
@@ -126,7 +126,7 @@ def labelled(name: str) -> list[Question]:
             foreign += [span.text for span in spans() if (span.collection, span.kind) == (other, "span")]
             asked += [Question(name, text, "foreign") for text in chance.sample(foreign, _OF_EACH // 2)]
     asked += [Question(name, text, "named") for text in _made_up(here)]
-    asked += [Question(name, f"{text} ", "removed", relevant=ids) for text, ids in here.judged]
+    asked += [Question(name, f"{text} ", "removed", relevant=ids) for text, ids in here.judged[: 2 * _OF_EACH // 3]]
     return asked
 
 

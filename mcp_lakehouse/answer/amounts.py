@@ -8,7 +8,7 @@ from collections.abc import Iterator
 _WORDS = (
     r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen"
     r"|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|billion|dozen"
-    r"|half|third|quarter|twice|once"
+    r"|half|third|quarter|twice|once|single|both|none|zero"
 )
 # A number, not the end of a code such as E17, HX-3102 or PG-503, and not a list's own.
 _NUMBER = r"(?<![\w#-])(?<!\w[./])\d+(?:[.,’' ]\d{3})*(?:[.,]\d+)?"
@@ -26,13 +26,14 @@ _MONTH = (
 )
 _WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
 _CURRENCY = (
-    r"(?:€|\$|£|¥|eur|usd|gbp|chf|jpy|euros?|dollars?|pounds?|cents?|pence|francs?|yen|rupees?|crowns?|kr|pln|zł)"
+    r"(?:€|\$|£|¥|eur|usd|gbp|chf|jpy|inr|rs|aud|cad|sek|nok|dkk|rmb|kr|pln|zł|euros?|dollars?|pounds?|cents?|pence"
+    r"|pesos?|yuan|francs?|yen|rupees?|crowns?)"
 )
 _PRICED = r"(?:price|cost|costs|fee|salary|wage|rent|amount|total|revenue|budget|deposit|eur|usd|gbp)"
 
 MONEY = re.compile(
     rf"{_CURRENCY}\s?\d[\d.,]*|\d[\d.,]*(?:\s?(?:k|m|bn|thousand|million|billion))?\s?(?:-\s?)?{_CURRENCY}(?!\w)"
-    rf"|\b(?:{_WORDS})\s{_CURRENCY}\b|{_PRICED}\w*:\s*\d[\d.,]*"
+    rf"|\b(?:{_WORDS})\s{_CURRENCY}\b|\b{_PRICED}\w*\b[^.;\n]{{0,40}}?(?<![\w-])\d[\d.,]*"
     r"|\bfree of charge\b|\b(?:is|are|enters?|for) free\b|\bno charge\b",
     re.IGNORECASE,
 )
@@ -72,6 +73,11 @@ OCCASION = re.compile(
 _AMOUNT = re.compile(rf"{_NUMBER}|\b(?:{_WORDS})\b(?! of the\b)", re.IGNORECASE)
 _TIME_OR_DATE = re.compile(rf"\s?(?:{_MONTH}\b|[:/-]\d)|[:]\d\d", re.IGNORECASE)
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d$")
+# What stands before a year and not before an amount.
+_BEFORE_YEAR = re.compile(
+    r"(?:^|\b(?:in|since|until|till|by|during|year|before|after|from|to|and|between|of|early|late|mid)[\s-]|[(,–-]\s?)$",
+    re.IGNORECASE,
+)
 _BEFORE_DATE = re.compile(rf"(?:\b{_MONTH}\.?\s|\d[:/-])$", re.IGNORECASE)
 _LIST_MARK = re.compile(r"\s*\d{1,3}[.)]\s")
 
@@ -83,12 +89,10 @@ def amounts(text: str) -> Iterator[tuple[int, int, str]]:
         if mark and match.start() < mark.end():
             continue
         value = match[0]
-        if value.isdigit() and _YEAR.match(value):
+        before = text[max(0, match.start() - 12) : match.start()]
+        if value.isdigit() and _YEAR.match(value) and _BEFORE_YEAR.search(before):
             continue
-        if value[0].isdigit() and (
-            _TIME_OR_DATE.match(text, match.end())
-            or _BEFORE_DATE.search(text[max(0, match.start() - 12) : match.start()])
-        ):
+        if value[0].isdigit() and (_TIME_OR_DATE.match(text, match.end()) or _BEFORE_DATE.search(before)):
             continue
         yield match.start(), match.end(), value
 

@@ -15,7 +15,7 @@ from mcp_lakehouse.answer.reading import Reading, Sentence
 from mcp_lakehouse.answer.scoring import worth
 
 # Above this an answer is given: a needless refusal costs more than a quote that does not help.
-SURE_ENOUGH = 0.25
+SURE_ENOUGH = 0.2
 # To stand beside the answer of a dataset that clearly holds more of the question, one must be likelier than not.
 _LIKELY = 0.5
 # A dataset leads another that holds so much less of the question in its best passage.
@@ -26,7 +26,7 @@ ABOUT = (-3.72, 8.65, 5.0)
 KNOWN = (2.0, -8.33, -3.08)
 # Bias, then for each unit of: the best sentence's cosine above the floor, its share of the question with what stands
 # around it, and how much it lacks the kind of value that is asked for.
-TOLD = (-2.05, 2.05, 2.78, -3.52)
+TOLD = (-2.0, 2.5, 2.5, -4.0)
 
 
 def confidence(reading: Reading, floor: float) -> float:

@@ -36,11 +36,12 @@ _MONEY_WORDS = (
     r"cost|costs|price|prices|pay|pays|paid|fee|fees|salary|wage|wages|rent|fine|deposit|charge|charges|charged|revenue"
     r"|budget|spend|spent|worth|money|funding|sold|bonus|allowance|refund|compensation|premium|turnover|profit|loss"
 )
+_VERB = r"(?:is|are|was|were|do|does|did|will|would|can|could|may|might|must|should|shall|has|have|had)"
 _QUESTIONS: tuple[tuple[str, str], ...] = (
-    (PHONE, r"\b(?P<says>(?:tele)?phone number|phone|telephone)\b"),
-    (MAIL, r"\b(?P<says>e-?mail address)\b|^\W*(?:what|which)\b.{0,40}\be-?mail\b"),
-    (LINK, r"\b(?P<says>url|web ?site|web address|hyperlink)\b"),
-    (PERCENT_KIND, r"\b(?P<says>per ?cent|percentage|what share|which share|proportion)\b"),
+    (PHONE, rf"{_ASKS}(?P<says>(?:tele)?phone number|telephone|phone){_TAIL}"),
+    (MAIL, rf"{_ASKS}(?P<says>e-?mail(?: address)?){_TAIL}"),
+    (LINK, rf"{_ASKS}(?P<says>url|web ?site|web address|link){_TAIL}"),
+    (PERCENT_KIND, r"\b(?:what|which|how many) (?:\w+ ){0,2}(?P<says>per ?cent|percentage|share|proportion)\b"),
     (OFTEN, r"\bhow (?:often|frequently)\b"),
     (
         SPAN,
@@ -48,22 +49,23 @@ _QUESTIONS: tuple[tuple[str, str], ...] = (
         rf"|{_ASKS}(?P<says>duration|time ?out|delay|interval|notice period|period|waiting time){_TAIL}",
     ),
     (NUMBER, r"\bhow many\b"),
-    (MONEY_KIND, rf"\bhow much\b.*\b(?:{_MONEY_WORDS})\b|{_ASKS}(?P<says>cost|price|fee|salary|wage|rent|fine){_TAIL}"),
+    (
+        MONEY_KIND,
+        rf"\bhow much (?:money\b|(?:{_MONEY_WORDS})\b|{_VERB}\b.*\b(?:{_MONEY_WORDS})\b)"
+        rf"|{_ASKS}(?P<says>cost|price|fee|salary|wage|rent|fine){_TAIL}",
+    ),
     (
         NUMBER,
-        r"\bhow (?:old|high|tall|wide|deep|heavy|far|thick)\b|\bhow much (?!do|is|was|are|were|can|will|more|less)\w"
-        rf"|{_ASKS}(?:(?P<says>number|amount|quantity|count)\b|(?P<measure>temperature|speed|weight|length|width|height"
-        r"|diameter|capacity|dose|dosage|voltage|pressure|ph|dilution|port|threshold|population|depth|volume"
-        rf"|concentration|altitude|distance){_TAIL})",
+        rf"\bhow (?:old|high|tall|wide|deep|heavy|far|thick)\b|\bhow much (?!{_VERB}\b|more\b|less\b)\w"
+        rf"|{_ASKS}(?:(?P<says>number|amount|quantity|count)|temperature|speed|weight|length|width|height|diameter"
+        r"|capacity|dose|dosage|voltage|pressure|ph|dilution|port|threshold|population|depth|volume|concentration"
+        rf"|altitude|distance){_TAIL}",
     ),
     (SIZE, r"\bhow (?:much|large|big|fast|loud|hot|cold|strong|small|warm)\b"),
-    (
-        DAY,
-        rf"{_ASKS}(?P<says>year|date|day|month|deadline){_TAIL}",
-    ),
-    (TIME, r"\bwhen\b|\b(?:what|which) (?P<says>time)\b"),
+    (DAY, rf"{_ASKS}(?P<says>year|date|day|month|deadline){_TAIL}"),
+    (TIME, rf"\bwhen {_VERB}\b|\b(?:what|which) (?P<says>time){_TAIL}"),
     (PERSON, r"\b(?:who|whom|whose)\b"),
-    (PLACE, r"\bwhere\b"),
+    (PLACE, rf"\bwhere {_VERB}\b"),
 )
 _MONEY_WORD = re.compile(rf"\b(?:{_MONEY_WORDS})\b", re.IGNORECASE)
 _COMPILED = tuple((kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _QUESTIONS)
@@ -120,6 +122,7 @@ _MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
 _LINK = re.compile(r"https?://|\bwww\.|\b[\w-]+\.(?:com|org|net|io|gov|edu|eu|de|uk|fr|dev)\b", re.IGNORECASE)
 _TOKEN = re.compile(r"\w+")
 _NEAR = 5
+_UNIT_ELSEWHERE = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +168,7 @@ def _counted(question: str) -> str:
 
 
 def held(kind: Kind, text: str) -> float:
-    """How surely the text holds a value of the kind, one that is not in the question: 0, 0.5 or 1."""
+    """How surely the text holds a value of the kind, one that is not in the question, from 0 to 1."""
     if kind.name in _STRICT:
         return float(_STRICT[kind.name].search(text) is not None)
     if kind.name == PERSON:
@@ -176,6 +179,9 @@ def held(kind: Kind, text: str) -> float:
         return max(0.5, _count(kind, text))
     if kind.name == MONEY_KIND:
         return float(any(not kind.brought & set(number_tokens(each[0])) for each in MONEY.finditer(text)))
+    if kind.name == SPAN and kind.says and not DURATION.search(text):
+        # A table of settings may leave the unit to their names.
+        return _UNIT_ELSEWHERE * float(any(value not in kind.brought for _, _, value in amounts(text)))
     for pattern, worth in _GRADED[kind.name]:
         if any(not _repeats(each[0], kind.question) for each in pattern.finditer(text)):
             return worth
@@ -217,10 +223,10 @@ def _person(question: str, text: str) -> float:
         words = [token for token in _TOKEN.findall(match[0]) if not {token.lower(), token.lower().rstrip("s")} & nobody]
         if len(words) > 1 or (words and _ADDRESS.search(text, 0, match.start())):
             return 1.0
-        # One capital at the start of a sentence names nobody, nor do capitals alone.
-        if words and match.start() > 0 and not words[0].isupper():
+        # One capital at the start of a sentence names nobody.
+        if words and (match.start() > 0 or words[0].isupper()):
             surest = 0.5
-    if text == text.lower() and _INITIAL.search(text):
+    if _MAIL.search(text) or (text == text.lower() and _INITIAL.search(text)):
         return 1.0
     roles = {match[0].lower() for match in _ROLE.finditer(text)} - _NOBODY - asked
     return max(surest, 0.5 if roles else 0.0)
