@@ -35,6 +35,8 @@ _TAKES_BACK = re.compile(
 )
 # A question or an announcement.
 _ANSWERS_NOTHING = ("?", ":", "？", "：")
+_ANNOUNCES = (":", "：")
+_HEADING_CHARS = 60
 # What only stands around a sentence (its heading, its neighbours) counts for so much of what it says itself.
 _AROUND = 0.5
 # A value in the columns of its row says less of a sentence than one of its own.
@@ -103,13 +105,24 @@ def candidates(
         and (about_models or not is_to_a_model(hit.text[start:end]))
     ]
     columns = columns_told(hit, words, kind) if kind else ""
+    lead: frozenset[str] = frozenset()
     for n, (start, end, terms) in enumerate(spans):
         text = hit.text[start:end]
-        near = [each[2] for each in spans[max(0, n - 1) : n]]
+        near = frozenset(spans[n - 1][2] if n else ())
         mute = text.endswith(_ANSWERS_NOTHING) or text.startswith("#") or is_frame(hit.text, start, end)
         value = max(held(kind, cells(hit.text, start, end)), _OF_COLUMNS * held(kind, columns)) if kind else 1.0
         line = n == 0 and hit.text[end : end + 1] == "\n" and text[-1] not in ENDS_A_SENTENCE and "|" not in text
-        yield Candidate(number, start, end, text, terms, frame.union(*near), value, mute, line)
+        yield Candidate(number, start, end, text, terms, frame | near | lead, value, mute, line)
+        lead = terms if _leads(hit.text, start, end) else lead
+
+
+def _leads(text: str, start: int, end: int) -> bool:
+    """Whether it announces what follows, up to the next that does: "These are free:", or a short line as a heading."""
+    piece = text[start:end]
+    if piece.endswith(_ANNOUNCES):
+        return True
+    own_line = text[end : end + 1] == "\n" and text[start - 1 : start] in ("", "\n")
+    return own_line and piece[-1] not in ENDS_A_SENTENCE and piece[0].isalnum() and len(piece) <= _HEADING_CHARS
 
 
 def reach(candidate: Candidate, weight: Mapping[str, float]) -> float:

@@ -223,3 +223,14 @@ def test_a_code_is_found_however_it_is_joined(text: str) -> None:
 @pytest.mark.parametrize("text", ["OSHA-100", "OSHA-30", "NOSHA-10", "OSHA"])
 def test_another_code_is_not_taken_for_it(text: str) -> None:
     assert not pattern_of("OSHA-10").search(text)
+
+
+def test_an_item_of_a_list_is_read_with_what_announces_it(answering: Make) -> None:
+    page = hit(
+        0,
+        "Welcome to the pool.\nThe following groups swim free of charge:\n- children under six\n- lifeguards in training\n"
+        "- members of the rowing club\nTowels may be rented.",
+        source="pool.txt",
+    )
+    answer = answering([page]).ask("Do members of the rowing club swim free of charge?")
+    assert answer.citations[0].quote == "- members of the rowing club"
