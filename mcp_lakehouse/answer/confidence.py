@@ -21,12 +21,12 @@ _LIKELY = 0.5
 # A dataset leads another that holds so much less of the question in its best passage.
 _LEADS = 0.1
 # Bias, then for each unit of: the best cosine above the embedder's floor, the best passage's share of the question.
-ABOUT = (-3.72, 8.65, 5.0)
+ABOUT = (-3.32, 7.63, 5.29)
 # Bias, then for: the share of the question no passage anywhere holds, and whether a name or number is among that.
-KNOWN = (2.0, -8.33, -3.08)
+KNOWN = (2.37, -8.34, -3.39)
 # Bias, then for each unit of: the best sentence's cosine above the floor, its share of the question with what stands
 # around it, and how much it lacks the kind of value that is asked for.
-TOLD = (-2.0, 2.5, 2.5, -4.0)
+TOLD = (-2.06, 2.86, 2.34, -4.33)
 
 
 def confidence(reading: Reading, floor: float) -> float:

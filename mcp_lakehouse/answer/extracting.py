@@ -165,7 +165,8 @@ def plain(text: str) -> str:
 
 def _told(sentence: Sentence, hits: Sequence[Hit]) -> str:
     """The sentence on one line; a table's row with the names of its columns."""
-    return plain(cells(hits[sentence.hit].text, sentence.start, sentence.end))
+    told = cells(hits[sentence.hit].text, sentence.start, sentence.end)
+    return plain(sentence.text if is_to_a_model(told) else told)
 
 
 def _in_columns(sentence: Sentence, reading: Reading, words: Words) -> str:
@@ -174,12 +175,17 @@ def _in_columns(sentence: Sentence, reading: Reading, words: Words) -> str:
     if not is_row(hit):
         return ""
     asked = {term for term in reading.weight if term.isalpha()}
+
+    def says(name: str, value: Json) -> bool:
+        terms = set(words.terms(str(value)))
+        return bool(asked & set(words.terms(name))) or bool(terms and terms <= reading.weight.keys())
+
     told = [
         f"{name}: {plain(str(value))}"
         for name, value in hit.columns.items()
         if _is_telling(value, hit)
         and str(value) not in sentence.text
-        and (asked & {*words.terms(name), *words.terms(str(value))} or is_price(reading.kind, name, value))
+        and (says(name, value) or is_price(reading.kind, name, value))
     ]
     return f" ({'; '.join(told)})" if told else ""
 
