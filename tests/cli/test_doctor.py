@@ -179,7 +179,7 @@ def test_rebuilding_drops_the_local_index_under_a_server_and_searches_find_the_s
 
             cli("rebuild")
 
-            assert {path.name for path in index.rglob("*") if path.is_file()} <= {"lock"}
+            assert {path.name for path in index.rglob("*") if path.is_file()} <= {"lock", "placing"}
             assert to_json(serving.search("overtime pay").results) == before
             assert serving.search("overtime", mode="keyword").results[0].text.startswith("# Pay")
     assert cli.json("search", "overtime pay")["results"] == before
