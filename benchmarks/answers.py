@@ -20,7 +20,7 @@ from benchmarks.questions import COLLECTIONS, PAGES, STORY, Question, collection
 from mcp_lakehouse import Lakehouse
 from mcp_lakehouse.answer import confidence
 from mcp_lakehouse.answer.answering import Answering
-from mcp_lakehouse.answer.confidence import about, known, told
+from mcp_lakehouse.answer.confidence import measures
 from mcp_lakehouse.answer.reading import Reading
 from mcp_lakehouse.llm.embedder import Embedder, open_embedder
 from mcp_lakehouse.records import Answer, SearchResult
@@ -45,9 +45,7 @@ class Asked:
 
     question: Question
     refused: bool
-    about: tuple[float, ...]
-    known: tuple[float, ...]
-    told: tuple[float, ...]
+    measures: tuple[float, ...]
     hits: tuple[bool, ...]
     seconds: float
 
@@ -78,14 +76,13 @@ def run(work: Path) -> str:
             f"{len(counts) - sum(counts)} that it does not: another collection's questions (foreign), questions about "
             "what is nowhere named (named), questions written by hand about what the documents speak of without "
             "telling it (near), and judged queries whose relevant documents are left out of the search (removed; "
-            "what is left is about the same and often answers in part). Thresholds are fitted on half of them, and "
-            "shown are the others. No thresholds differ by embedder or collection.",
+            "what is left is about the same and often answers in part). The weights are fitted on half of them, and "
+            "shown are the others. No weight differs by embedder or collection.",
             table(["refused, % of how many", *_KINDS], list(_refusals(asked))),
             "Citations of the questions with known words that answer (a citation is right if it holds at least half "
             "of them, or all where they are few):",
             table(["", "questions", "precision", "recall", "first citation right", "p50, ms"], list(_citations(asked))),
-            f"In force: about {confidence.ABOUT}, known {confidence.KNOWN}, told {confidence.TOLD}; fitted by this "
-            f"run: about {weights[0]}, known {weights[1]}, told {weights[2]}.",
+            f"In force: {confidence.WEIGHTS}; fitted by this run: {weights}.",
         ]
     )
 
@@ -137,9 +134,7 @@ def _asked(lake: Lakehouse, answering: Recording, embedder: Embedder, question: 
     return Asked(
         question,
         answer.refused,
-        about(reading, embedder.floor),
-        known(reading),
-        told(reading, embedder.floor) if reading.sentences else (0.0, 0.0, 1.0),
+        measures(reading, embedder.floor),
         _hits(lake, question, answer),
         seconds,
     )
@@ -166,24 +161,13 @@ def _shared(quote: str, span: str) -> float:
     return longest / len(span)
 
 
-def fitted(asked: Sequence[Asked]) -> tuple[tuple[float, ...], ...]:
-    """`confidence.ABOUT`, `KNOWN` and `TOLD` of the fitting half.
+def fitted(asked: Sequence[Asked]) -> tuple[float, ...]:
+    """`confidence.WEIGHTS` of the fitting half.
 
     Rows are listed, not told: the story's questions say nothing of what tells.
     """
-    half = [each for each in asked if each.question.fitting]
-    answered = [each for each in half if each.question.answerable]
-
-    def beside(*kinds: str) -> list[Asked]:
-        return answered + [each for each in half if each.question.kind in kinds]
-
-    foreign, named = beside("foreign"), beside("named")
-    near = [each for each in beside("near", "removed") if each.question.collection != STORY]
-    return (
-        _regression([each.about for each in foreign], [each.question.answerable for each in foreign]),
-        _regression([each.known for each in named], [each.question.answerable for each in named]),
-        _regression([each.told for each in near], [each.question.answerable for each in near]),
-    )
+    half = [each for each in asked if each.question.fitting and each.question.collection != STORY]
+    return _regression([each.measures for each in half], [each.question.answerable for each in half])
 
 
 def _regression(measures: Sequence[tuple[float, ...]], labels: Sequence[bool]) -> tuple[float, ...]:

@@ -90,7 +90,9 @@ _ROLE = re.compile(
     r"\b(?:\w{2,}(?:er|or|ist|ian|ant|ent|man|men|woman|women|ee)s?|lead|leads|head|heads|chair|chairs|clerk|team|teams"
     r"|staff|department|committee|board|council|company|group|authority|agency|office|people|person|member|members"
     r"|host|nurse|nurses|user|users|everyone|everybody|anyone|anybody|someone|nobody|no one|researchers?|parents?"
-    r"|family|couple|union|bank|court|police|government|ministry|university|institute|foundation|association)\b",
+    r"|family|couple|union|bank|court|police|government|ministry|university|institute|foundation|association"
+    r"|maintenance|facilities|finance|payroll|accounting|accounts|hr|human resources|security|reception|front desk"
+    r"|help ?desk|procurement|purchasing|logistics|dispatch|legal|sales|marketing|engineering|operations|compliance)\b",
     re.IGNORECASE,
 )
 # Words with such an ending that are nobody.

@@ -182,7 +182,6 @@ def test_the_sentence_with_the_value_is_quoted_alone(answering: Make, question: 
     [
         "How many keys are kept in the gate house?",
         "How much does it cost to stay overnight with a trailer?",
-        "When are the bays marked in yellow?",
         "What is the phone number of the gate house?",
         "What does E99 mean?",
         "Is E31 retried?",
