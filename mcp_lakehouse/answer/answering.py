@@ -101,7 +101,7 @@ class Answering:
             answer, failed = self._written(reading, found, cancel, tell)
             if answer is not None:
                 return answer
-        return self._extractive(reading, found, failed, note)
+        return self._extractive(reading, found, k, failed, note)
 
     def read(
         self,
@@ -154,7 +154,9 @@ class Answering:
         if not 1 <= k <= self._limits.passages:
             raise InvalidInput(f"k is {k}; it must be 1 to {self._limits.passages}", hint="8 is a good number")
 
-    def _extractive(self, reading: Reading, found: SearchResult, failed: str | None, note: str | None) -> Answer:
+    def _extractive(
+        self, reading: Reading, found: SearchResult, k: int, failed: str | None, note: str | None
+    ) -> Answer:
         """Quoted, or refused. `failed` says what the model did, if one was asked."""
         floor = self._embedder().floor
         if confidence(reading, floor) < SURE_ENOUGH:
@@ -164,6 +166,7 @@ class Answering:
             self._words,
             self._limits,
             lambda best, other: stands_beside(reading, best, other, floor),
+            rows=k,
             note=f"{failed}; the answer is quoted from the data" if failed else note,
         )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from mcp_lakehouse.answer.amounts import MONEY
 from mcp_lakehouse.answer.blocks import cells, is_frame
-from mcp_lakehouse.answer.kinds import MONEY_KIND, Kind, held
+from mcp_lakehouse.answer.kinds import MONEY_KIND, SIZE, Kind, held
 from mcp_lakehouse.answer.limits import AnswerLimits
 from mcp_lakehouse.answer.sentences import sentences
 from mcp_lakehouse.answer.words import Words, coverage
@@ -166,8 +166,9 @@ def columns_told(hit: Hit, words: Words, kind: Kind) -> str:
 
 
 def is_price(kind: Kind | None, name: str, value: Json) -> bool:
-    """Whether a column holds a price where one is asked for."""
-    return kind is not None and kind.name == MONEY_KIND and MONEY.search(f"{name}: {value}") is not None
+    """Whether a column holds a price where one may be asked for: "how much is it?" asks for either."""
+    asked = kind is not None and kind.name in (MONEY_KIND, SIZE)
+    return asked and MONEY.search(f"{name}: {value}") is not None
 
 
 def fact_terms(hit: Hit, words: Words) -> frozenset[str]:

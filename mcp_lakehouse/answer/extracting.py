@@ -18,7 +18,7 @@ _REPEATS = 0.85
 # A further sentence is worth its place if it scores nearly as well, or adds this share of the question.
 _NEARLY, _ADDS = 0.95, 0.2
 _LEAST_OF_BEST = 0.8
-_LEAST_OF_BEST_ROW = 0.6
+_LEAST_OF_BEST_ROW = 0.75
 _ASKS_FOR_ROWS = re.compile(
     r"^\W*(?:please |can you |could you |i need |i want |we need )*"
     r"(?:find|list|show|suggest|recommend|get|give|search|look for|match|rank|shortlist|staff|i need|we need)\b",
@@ -69,14 +69,15 @@ def extractive(
     limits: AnswerLimits,
     stands: Callable[[Sentence, Sentence], bool],
     *,
+    rows: int,
     note: str | None = None,
 ) -> Answer:
-    """The answer in the data's own sentences; as a list of rows where the question asks for some.
+    """The answer in the data's own sentences; as a list of at most `rows` rows where the question asks for some.
 
     `stands` as in `choose`.
     """
     if reading.as_rows:
-        return _listed(reading, words, limits, note)
+        return _listed(reading, words, min(rows, limits.listed_rows), note)
     chosen = choose(reading, limits.quoted_sentences, stands)
     citations = [_citation(n, s, reading.hits) for n, s in enumerate(chosen, 1)]
     text = " ".join(
@@ -93,11 +94,11 @@ def asks_for_rows(question: str) -> bool | None:
     return None if _MAY_ASK_FOR_ROWS.search(question) else False
 
 
-def _listed(reading: Reading, words: Words, limits: AnswerLimits, note: str | None) -> Answer:
+def _listed(reading: Reading, words: Words, most: int, note: str | None) -> Answer:
     lines: list[str] = []
     citations: list[Citation] = []
     used: list[int] = []
-    for numbers in _rows(reading)[: limits.listed_rows]:
+    for numbers in _rows(reading)[:most]:
         marks = []
         for sentence in _supporting(reading, numbers):
             citation = _citation(len(citations) + 1, sentence, reading.hits)

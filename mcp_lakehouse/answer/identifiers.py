@@ -1,4 +1,4 @@
-"""Codes in a question, such as E42, HX-3102 or INC-0417: an answer about one stands where the very code does. Pure."""
+"""Codes in a question, such as E42, HX-3102 or Series 6: an answer about one stands where the very code does. Pure."""
 
 from __future__ import annotations
 
@@ -12,15 +12,24 @@ _PARTS = re.compile(r"[^\W\d_]+|\d+")
 # Letters before digits that make no code: "mid-2019".
 _OF_TIME = frozenset("mid pre post early late since circa ca anno fy".split())
 _GAP = r"[\W_]{0,2}"
+# A name with a number: a model, a version, a section. What begins a question has its capital from there.
+_NUMBERED = re.compile(r"(?<=[\w,] )([A-Z]\w+) (\d{1,4})(?![\w.,:/-]*\d)")
+_CALENDAR = frozenset(
+    """january february march april may june july august september october november december jan feb mar apr jun jul
+    aug sep sept oct nov dec monday tuesday wednesday thursday friday saturday sunday""".split()
+)
 
 
 def identifiers(question: str) -> list[str]:
     """The codes of a question as it spells them, each once.
 
     A code has letters and digits and begins with a letter; what begins with a digit is a measure (10kg, 3rd, 2-year).
+    A name may have its number behind it (Series 6).
     """
+    numbered = [match[0] for match in _NUMBERED.finditer(question) if match[1].lower() not in _CALENDAR]
     found = [word for word in _WORD.findall(question) if word[0].isalpha() and any(c.isdigit() for c in word)]
-    return list(dict.fromkeys(word for word in found if _PARTS.findall(word)[0].lower() not in _OF_TIME))
+    codes = [word for word in found if _PARTS.findall(word)[0].lower() not in _OF_TIME]
+    return list(dict.fromkeys([*codes, *numbered]))
 
 
 def pattern_of(identifier: str) -> re.Pattern[str]:

@@ -36,4 +36,6 @@ def _is_title(sentence: Sentence, hit: Hit) -> bool:
         return False
     if hit.title and sentence.text.startswith(hit.title.rstrip("… .")[:60]) and len(sentence.text) < len(hit.text):
         return True
-    return hit.text[sentence.end : sentence.end + 1] == "\n" and sentence.text[-1] not in ENDS_A_SENTENCE
+    # A row of a table stands above others and is none.
+    ends = sentence.text[-1] in ENDS_A_SENTENCE or "|" in sentence.text
+    return hit.text[sentence.end : sentence.end + 1] == "\n" and not ends

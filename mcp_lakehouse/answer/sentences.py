@@ -49,31 +49,33 @@ def sentences(text: str, longest: int) -> list[tuple[int, int]]:
 
 
 def _raw(text: str) -> Iterator[tuple[int, int]]:
-    wrapped = _is_wrapped(text)
+    wrapped, margin = _is_wrapped(text), _margin(text)
     start = 0
     for match in _END.finditer(text):
-        if _ends(text, start, match, wrapped):
+        if _ends(text, start, match, wrapped, margin):
             yield start, match.end()
             start = match.end()
     yield start, len(text)
 
 
-def _ends(text: str, start: int, match: re.Match[str], wrapped: bool) -> bool:
+def _ends(text: str, start: int, match: re.Match[str], wrapped: bool, margin: int) -> bool:
     """Whether a sentence that began at `start` ends with this mark."""
     after = text[match.end() : match.end() + 40]
     if match[0] == "\n":
         line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
         if not after.strip() or after.lstrip(" \t").startswith("\n") or _BULLET.match(after):
             return True
-        # A row of a table and the edge of a code block stand on lines of their own.
-        if _BLOCK_LINE.match(after) or _BLOCK_LINE.match(line):
+        # A row of a table, the edge of a code block and a heading stand on lines of their own.
+        if _BLOCK_LINE.match(after) or _BLOCK_LINE.match(line) or line.startswith("#"):
             return True
         before = text[start : match.start()].rstrip()
         if before.endswith(".") and (_GOES_ON.search(before[-13:-1]) or _is_ordinal(before[:-1], after)):
             return False
         if before.endswith((".", "!", "?")) and not _ABBREVIATION.search(before[-13:-1]):
             return True
-        return not (wrapped or after.lstrip()[:1].islower())
+        # Whoever breaks lines at a margin breaks them where the next word does not fit.
+        full = len(line) + 1 + len(after.split(maxsplit=1)[0]) > margin > 0
+        return not (wrapped or full or after.lstrip()[:1].islower())
     following = after.lstrip()[:1]
     if match[0].startswith("."):
         before = text[start : match.start()]
@@ -93,6 +95,12 @@ def _is_ordinal(before: str, after: str) -> bool:
     if _DAY.search(before[-3:]) and _MONTH.match(after.lstrip()):
         return True
     return _ORDINAL.search(before[-40:]) is not None
+
+
+def _margin(text: str) -> int:
+    """The widest line's length, where lines are as short as a margin makes them; else 0."""
+    widest = max((len(line) for line in text.split("\n")), default=0)
+    return widest if 40 <= widest <= 140 else 0
 
 
 def _is_wrapped(text: str) -> bool:

@@ -208,6 +208,9 @@ def test_a_price_in_a_column_is_told_beside_its_row(answering: Make) -> None:
         ("Who holds OSHA-10 and HX-3102?", ["OSHA-10", "HX-3102"]),
         ("How many of the 10kg bags left in mid-2019 on the 3rd?", []),
         ("What is the rate for 2025/26?", []),
+        ("What does the Fjell 6 tent weigh?", ["Fjell 6"]),
+        ("Is Section 9 about PG-503?", ["PG-503", "Section 9"]),
+        ("Are 12 people due on March 3 or in May 2024?", []),
     ],
 )
 def test_codes_are_told_from_measures(question: str, codes: list[str]) -> None:
@@ -233,3 +236,15 @@ def test_an_item_of_a_list_is_read_with_what_announces_it(answering: Make) -> No
     )
     answer = answering([page]).ask("Do members of the rowing club swim free of charge?")
     assert answer.citations[0].quote == "- members of the rowing club"
+
+
+def test_what_is_told_of_one_model_is_not_told_of_another(answering: Make) -> None:
+    tent = hit(
+        0, "Fjell 4 is a tent for four. It weighs 4.6 kg.", title="Fjell 4", source="tents.md", section="Fjell 4"
+    )
+    assert "4.6 kg" in answering([tent]).ask("What does the Fjell 4 tent weigh?").answer
+    assert answering([tent]).ask("What does the Fjell 6 tent weigh?").refused
+
+
+def test_a_price_in_a_column_is_told_where_only_how_much_is_asked(answering: Make) -> None:
+    assert "price_eur: 239.00" in answering(TOOLS).ask("How much is the laser level?").answer

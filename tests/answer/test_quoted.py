@@ -122,6 +122,16 @@ def test_rows_are_listed_best_first_with_the_sentence_that_supports_each(answeri
     sound(answer, WORKERS)
 
 
+def test_no_more_rows_are_listed_than_were_asked_for_and_none_of_another_role(answering: Make) -> None:
+    other = hit(4, "Ed Fry\nMachine operator.\nOSHA-10, current.", dataset="workers", title="Ed Fry", state="IL")
+    more = hit(5, WORKERS[0].text, dataset="workers", title="Flo Gee", role="forklift operator", state="IL")
+    question = "find me a forklift operator with OSHA-10 in IL"
+    listed = answering((*WORKERS, other, more)).ask(question).answer
+    assert [line.split(" (")[0] for line in listed.splitlines()[:2]] == ["1. Ann Li", "2. Flo Gee"]
+    assert "Ed Fry" not in listed
+    assert len(answering((*WORKERS, other, more)).ask(question, k=1).answer.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("question", "listed"),
     [

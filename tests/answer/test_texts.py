@@ -100,3 +100,22 @@ def test_a_word_broken_by_a_page_is_found_and_given_as_it_stands() -> None:
 @pytest.mark.parametrize("quote", ["", "  ", "The lead's copies - kept", "The copy - kept", "…", "lead's … kept"])
 def test_what_does_not_stand_there_word_for_word_is_not_found(quote: str) -> None:
     assert locate(quote, "Before. The lead’s copy —\n kept, always.") is None
+
+
+def test_a_line_broken_where_the_next_word_did_not_fit_goes_on_before_a_capital_too() -> None:
+    text = (
+        "Three offers were compared at length, and the board chose Kruse\n"
+        "Brothers because they give a guarantee of ten years on the roof.\n"
+        "Next meeting: May."
+    )
+    assert cut(text)[0].endswith("Kruse\nBrothers because they give a guarantee of ten years on the roof.")
+
+
+def test_short_lines_and_headings_stand_alone() -> None:
+    wide = "A line of a text that is as wide as the margin lets it be, to the end"
+    assert cut(f"# Opening hours of the museum in the summer and on all the holidays\nMonday\nClosed\n{wide}") == [
+        "# Opening hours of the museum in the summer and on all the holidays",
+        "Monday",
+        "Closed",
+        wide,
+    ]
