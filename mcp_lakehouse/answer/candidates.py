@@ -108,7 +108,8 @@ def candidates(
     lead: frozenset[str] = frozenset()
     for n, (start, end, terms) in enumerate(spans):
         text = hit.text[start:end]
-        near = frozenset(spans[n - 1][2] if n else ())
+        # A row of a table says nothing of the next one.
+        near = frozenset(spans[n - 1][2] if n and "|" not in text else ())
         mute = text.endswith(_ANSWERS_NOTHING) or text.startswith("#") or is_frame(hit.text, start, end)
         value = max(held(kind, cells(hit.text, start, end)), _OF_COLUMNS * held(kind, columns)) if kind else 1.0
         line = n == 0 and hit.text[end : end + 1] == "\n" and text[-1] not in ENDS_A_SENTENCE and "|" not in text

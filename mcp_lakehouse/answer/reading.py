@@ -176,7 +176,7 @@ def _weighed(
             for each in quotable
             if len(each.terms) >= _LEAST_TERMS
             or (of_a_kind and each.held)
-            or _is_short_answer(each.text, each.terms, weight)
+            or _is_short_answer(question, each, weight, words)
         ]
     else:
         kept = [each for each in quotable if each.terms]
@@ -196,11 +196,13 @@ def _unknown(
     return frozenset(term for word in spelled if not holds(word) for term in words.terms(word) if term in absent)
 
 
-def _is_short_answer(text: str, terms: frozenset[str], weight: Mapping[str, float]) -> bool:
+def _is_short_answer(question: str, candidate: Candidate, weight: Mapping[str, float], words: Words) -> bool:
     """Whether a short text speaks of what is asked and is more than a heading that names it."""
-    if not terms & weight.keys():
+    if not candidate.terms & weight.keys():
         return False
-    return text.endswith(_ENDS_A_SENTENCE) or (not text.startswith("#") and not terms <= weight.keys())
+    if candidate.text.endswith(_ENDS_A_SENTENCE) or "|" in candidate.text:
+        return True
+    return not candidate.text.startswith("#") and not words.stems(candidate.text) <= words.stems(question)
 
 
 def row_worth(held: frozenset[str], facts: frozenset[str], hit: Hit, weight: Mapping[str, float]) -> float:

@@ -149,6 +149,17 @@ def test_rows_are_listed_where_they_are_asked_for(answering: Make, question: str
     assert "OSHA-10 card, current." in answer.answer
 
 
+def test_the_row_of_a_plain_table_that_is_asked_for_is_quoted(answering: Make) -> None:
+    text = "Opening hours\nDay | Hours\nMonday | closed\nTuesday to Friday | 10:00-17:00\nSunday | 9:30-18:30"
+    hours = hit(0, text, title="Town museum > Opening hours", source="visit.html", section="Opening hours")
+    for question in (
+        "Is the museum open on Mondays?",
+        "Is it closed on Monday?",
+        "What are the opening hours on Monday?",
+    ):
+        assert answering([hours]).ask(question).citations[0].quote == "Monday | closed"
+
+
 def test_documents_are_not_listed(answering: Make) -> None:
     assert not answering(HANDBOOK).ask("find how long a shift is").answer.startswith("1. ")
 
