@@ -96,7 +96,8 @@ def perturbed(base: Corpus, copies: int) -> Corpus:
     return Corpus(
         np.concatenate(pieces),
         base.queries,
-        [f"{text} copy {copy}" for copy in range(copies) for text in base.texts],
+        # Not longer than it was: each stays one passage.
+        [f"{text.rsplit(' ', 1)[0]} {copy}" for copy in range(copies) for text in base.texts],
         base.asked,
         np.tile(base.groups, copies),
         f"{copies * count:,} vectors: {base.source}, and {copies - 1} copies of each, moved at random",
