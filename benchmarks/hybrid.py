@@ -36,8 +36,9 @@ class Remembering:
         self._vectors |= dict(zip(base.asked, base.queries, strict=True))
 
     def embed(self, texts: Sequence[str], **_: object) -> Floats:
-        """The vectors of known texts."""
-        return np.stack([self._vectors[text] for text in texts])
+        """The vectors of known texts; none for a piece of one that was cut in two."""
+        none = np.zeros(self.dimensions, np.float32)
+        return np.stack([self._vectors.get(text, none) for text in texts])
 
 
 def run(folder: Path) -> str:
