@@ -129,6 +129,8 @@ class Engine:
         self._consistent: frozenset[str] = frozenset()
         # The text of a checked statement as the engine parsed it: parsing it again takes as long as a small one runs.
         self._parsed: dict[str, str | duckdb.Statement] = {}
+        # Bound statements without parameters, as long as nothing that a name stands for changes.
+        self._bound: dict[str, duckdb.DuckDBPyRelation] = {}
         # What each view holds now: (schema, view name) -> the parent's token for that content.
         self._held: dict[tuple[str, str], str] = {}
         self._results: dict[str, pa.Table] = {}
@@ -205,6 +207,7 @@ class Engine:
         place = _place(table)
         if self._held.get(place) == _HIDDEN:
             return
+        self._bound.clear()
         hidden = [known for known, token in self._held.items() if token == _HIDDEN]
         if len(hidden) >= _KEPT_HIDDEN:
             for schema, view in hidden:
@@ -224,6 +227,7 @@ class Engine:
         old = [place for place in self._held if "@" in place[1]]
         if len(old) < _KEPT_VERSIONS:
             return
+        self._bound.clear()
         for place in old:
             self._connection.execute(f"DROP VIEW IF EXISTS {quote(place[0])}.{quote(place[1])}")
             self._kept_columns.forget(place[1])
@@ -232,6 +236,7 @@ class Engine:
 
     def _define(self, table: TableName, definition: Message) -> None:
         place = _place(table)
+        self._bound.clear()
         self._held.pop(place, None)
         name = f"{quote(place[0])}.{quote(place[1])}"
         if "result" in definition:
@@ -279,9 +284,7 @@ class Engine:
         import pyarrow as pa
 
         cells = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
-        arrays = [
-            pa.array(cell, type=_ARROW_OF[type_.split("(")[0]]) for cell, (_, type_) in zip(cells, columns, strict=True)
-        ]
+        arrays = [pa.array(cell, type=_arrow_of(type_)) for cell, (_, type_) in zip(cells, columns, strict=True)]
         table = pa.table(arrays, names=[column for column, _ in columns])
         casts = ", ".join(f"CAST({quote(column)} AS {type_}) AS {quote(column)}" for column, type_ in columns)
         self._connection.register("incoming", table)
@@ -308,7 +311,7 @@ class Engine:
     def _stream(self, checked: Checked, request: Message, began: float) -> Message:
         from mcp_lakehouse.sql.page import Page, Store
 
-        relation = self._connection.sql(self._statement(checked.text), params=_parameters(request.get("params")))
+        relation = self._relation(checked.text, _parameters(request.get("params")))
         names, types = list(relation.columns), list(relation.types)
         if len(names) > request["max_columns"]:
             raise LimitExceeded(
@@ -334,6 +337,15 @@ class Engine:
             "stored": kept,
             "elapsed_ms": round((time.perf_counter() - began) * 1000, 2),
         }
+
+    def _relation(self, text: str, params: Any) -> duckdb.DuckDBPyRelation:
+        if params is not None:
+            return self._connection.sql(self._statement(text), params=params)
+        if text not in self._bound:
+            if len(self._bound) >= _KEPT_CHECKS:
+                self._bound.clear()
+            self._bound[text] = self._connection.sql(self._statement(text))
+        return self._bound[text]
 
     def _statement(self, text: str) -> str | duckdb.Statement:
         if text not in self._parsed:
@@ -581,12 +593,7 @@ def _parser(connection: duckdb.DuckDBPyConnection) -> Parser:
     return Parser(types, tree, text, tokens)
 
 
-class _ArrowTypes(dict[str, Any]):
-    def __missing__(self, name: str) -> Any:
-        import pyarrow as pa
+def _arrow_of(type_: str) -> Any:
+    import pyarrow as pa
 
-        kinds = {"BIGINT": pa.int64(), "BOOLEAN": pa.bool_(), "DOUBLE": pa.float64()}
-        return kinds.get(name, pa.string())
-
-
-_ARROW_OF = _ArrowTypes()
+    return {"BIGINT": pa.int64(), "BOOLEAN": pa.bool_(), "DOUBLE": pa.float64()}.get(type_, pa.string())

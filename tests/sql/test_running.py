@@ -273,3 +273,12 @@ def test_text_in_other_scripts_costs_what_it_costs(runner: Runner) -> None:
     result = run(runner, "SELECT repeat('日本語', 30) FROM range(1000)")
     assert result.truncated
     assert sum(len(str(row)) for row in result.rows) < 4_000
+
+
+def test_a_statement_that_is_run_again_is_run_anew(runner: Runner, catalog: FakeCatalog) -> None:
+    assert rows(runner, "SELECT random()") != rows(runner, "SELECT random()")
+    before = [rows(runner, "SELECT count(*) FROM trips") for _ in range(2)]
+    catalog.files["trips"] = []
+    catalog.version += 1
+    assert before == [[[3]], [[3]]]
+    assert rows(runner, "SELECT count(*) FROM trips") == [[0]]
