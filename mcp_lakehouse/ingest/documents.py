@@ -133,12 +133,17 @@ def _flush(job: Job, rows: list[_Row], number: int) -> None:
     import pyarrow as pa
 
     kinds = [pa.string(), pa.int32(), pa.string(), pa.string(), pa.int32()]
-    columns = [pa.array([_storable(row[place]) for row in rows], kind) for place, kind in enumerate(kinds)]
+    columns = [pa.array([_value(row[place]) for row in rows], kind) for place, kind in enumerate(kinds)]
     job.connection.register("chunk", pa.Table.from_arrays(columns, [name for name, _ in COLUMNS]))
     job.rows(f"INSERT INTO documents SELECT *, {number} FROM chunk")
     job.connection.unregister("chunk")
     rows.clear()
 
 
-def _storable(value: str | int | None) -> str | int | None:
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+def storable(text: str) -> str:
+    """A text as a row can hold it: halves of surrogate pairs, which file names may have, become question marks."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _value(value: str | int | None) -> str | int | None:
+    return storable(value) if isinstance(value, str) else value

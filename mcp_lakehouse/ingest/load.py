@@ -8,26 +8,27 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import random
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.catalog.catalog import Catalog, Dataset, changes, properties_for, transaction
-from mcp_lakehouse.errors import Conflict, InvalidInput, LakehouseError, NotFound, UnreadableSource
+from mcp_lakehouse.catalog.texts import check_text, searches_instead
+from mcp_lakehouse.errors import Conflict, InvalidInput, LakehouseError, NotFound, StorageFailed, UnreadableSource
+from mcp_lakehouse.ingest import formats, telling
 from mcp_lakehouse.ingest.files import none_readable
+from mcp_lakehouse.ingest.loaded import Loaded, as_staged, joined, reject_records, staged
 from mcp_lakehouse.ingest.sources import InlineText, SourceFile, check_name, dataset_name, fingerprint, resolve
 from mcp_lakehouse.ingest.staging import emptied, new_staging, of_dataset
 from mcp_lakehouse.ingest.types import merge_columns
 from mcp_lakehouse.limits import IngestLimits
 from mcp_lakehouse.records import InferredColumn, IngestReport
-from mcp_lakehouse.table import ABSENT, DataFile, StagedFile, TableColumn, exact_in_double
+from mcp_lakehouse.table import ABSENT, DataFile, Table, TableColumn, exact_in_double
 from mcp_lakehouse.worker.channel import Message
 from mcp_lakehouse.worker.process import Worker
 
@@ -50,25 +51,6 @@ class Request:
     description: str | None = None
     who: str = ""
     trace_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    """What the worker staged; of kind "" where it could read none of the files."""
-
-    columns: list[list[str]]
-    files: list[StagedFile]
-    rows: int
-    updated: int
-    rejected: int
-    rejects: Path | None
-    kind: str
-    notes: list[str]
-    # Files that could not be read, of those it was given.
-    left_out: list[SourceFile]
-    # Upserts only: the version they were worked out for, and its files that are rewritten.
-    base: int
-    removed: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +95,7 @@ class Loader:
             present = self._present(name)
             fresh = self._fresh(present, request, contents)
             if not fresh and present is not None and not problems:
-                return _unchanged(present, self._describe_only(present, request), _left_out_then(present, request))
+                return self._unchanged(present, request)
             given = _Given(request, contents, problems)
             with self._lend(cancel) as worker, emptied(worker.scratch):
                 loaded = self._read(worker, fresh, present, given, progress, cancel)
@@ -161,11 +143,13 @@ class Loader:
     def _fresh(self, present: Dataset | None, request: Request, contents: Mapping[SourceFile, str]) -> list[SourceFile]:
         """The files that are not in the dataset yet; each content once, however often it is named."""
         first = {content: file for file, content in reversed(list(contents.items()))}
-        distinct = [file for file, content in contents.items() if first[content] is file]
+        # An upsert replaces each document by itself, also where another one has become the same.
+        each = formats.DOCUMENTS if request.mode == "upsert" else frozenset[str]()
+        distinct = [file for file, content in contents.items() if first[content] is file or file.format in each]
         if present is None:
             return distinct
         if request.mode != "append":
-            last = next(iter(changes(present.table.history(_RECENT))), None)
+            last = next(iter(changes(present.table.history(telling.RECENT))), None)
             repeated = {"operation": request.mode, "content": _combined(contents.values())}
             return [] if last is not None and repeated.items() <= last.items() else distinct
         known = present.table.transaction_version
@@ -191,7 +175,7 @@ class Loader:
         given: _Given,
         progress: Progress,
         cancel: CancelToken,
-    ) -> _Loaded:
+    ) -> Loaded:
         request = given.request
         existing = _columns_of(present) if present is not None and request.mode != "replace" else None
         answer = self._call(
@@ -213,27 +197,89 @@ class Loader:
             progress,
             cancel,
         )
-        loaded = _loaded(answer, files)
+        loaded = as_staged(answer, files)
         if not loaded.kind:
             return loaded
-        if present is not None and request.mode == "append" and present.kind != loaded.kind:
+        if present is not None and request.mode != "replace" and present.kind != loaded.kind:
             raise InvalidInput(
                 f"{present.name!r} holds {present.kind}, the source is {loaded.kind}",
                 hint="give another dataset name, or mode='replace'",
             )
+        text = _text_columns(request, present, loaded)
+        if present is not None and (told := searches_instead(present.text, text)) and request.text:
+            loaded = replace(loaded, notes=[*loaded.notes, told])
         if request.mode == "upsert":
+            whole = loaded.kind == "documents" and _means_sources(request.key or (present.key if present else []))
+            if whole:
+                return self._supersede(worker, loaded, present, files, progress, cancel)
             return self._upsert(worker, loaded, present, request, progress, cancel)
-        return replace(loaded, notes=[*loaded.notes, *_what_stays(present, request, files)])
+        names = [file.name for file in files if file not in loaded.left_out]
+        return replace(loaded, notes=[*loaded.notes, *self._what_stays(worker, present, request, names, cancel)])
+
+    def _what_stays(
+        self, worker: Worker, present: Dataset | None, request: Request, names: Sequence[str], cancel: CancelToken
+    ) -> list[str]:
+        """What a caller may not expect: rows that stay beside the new ones, or go."""
+        if present is None:
+            return []
+        if request.mode == "replace":
+            return [telling.replaced(present)]
+        files = present.snapshot.files
+        if present.kind == "documents" and len(files) <= _FILES_LOOKED_INTO:
+            with contextlib.suppress(StorageFailed, NotFound, UnreadableSource):
+                # A file that is damaged or gone is no reason not to append others.
+                existing = [str(path) for path in self._local_files(files)]
+                asked = {"op": "sources", "existing": existing, "sources": list(names)}
+                return telling.sources_stay(self._call(worker, asked, _silent, cancel)["sources"])
+        return telling.files_stay(present, names)
+
+    def _supersede(
+        self,
+        worker: Worker,
+        loaded: Loaded,
+        present: Dataset | None,
+        files: Sequence[SourceFile],
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> Loaded:
+        """Documents in the place of what the dataset holds of the same sources."""
+        base = present.snapshot.files if present else ()
+        local = {str(path): file for path, file in zip(self._local_files(base), base, strict=True)}
+        with of_dataset(present.name) if present else contextlib.nullcontext():
+            answer = self._call(
+                worker,
+                {
+                    "op": "supersede",
+                    "existing": list(local),
+                    "incoming": [str(file.path) for file in loaded.files],
+                    "sources": [file.name for file in files if file not in loaded.left_out],
+                    "columns": loaded.columns,
+                },
+                progress,
+                cancel,
+            )
+        kept = [staged(each["file"]) for each in answer["replaced"] if each["file"] is not None]
+        told = telling.superseded(answer["gone"], [(name, other) for name, other in answer["elsewhere"]])
+        return replace(
+            loaded,
+            files=[*kept, *loaded.files],
+            rows=answer["inserted"],
+            updated=answer["updated"],
+            notes=[*loaded.notes, *told],
+            base=_version(present),
+            removed=[local[each["path"]].key for each in answer["replaced"]],
+            by_source=True,
+        )
 
     def _upsert(
         self,
         worker: Worker,
-        loaded: _Loaded,
+        loaded: Loaded,
         present: Dataset | None,
         request: Request,
         progress: Progress,
         cancel: CancelToken,
-    ) -> _Loaded:
+    ) -> Loaded:
         key = _known_columns(list(request.key or (present.key if present else [])), loaded.columns, "key")
         if present is not None and present.key and key != present.key:
             raise InvalidInput(
@@ -253,24 +299,25 @@ class Loader:
                     "incoming": [str(file.path) for file in loaded.files],
                     "key": key,
                     "columns": loaded.columns,
+                    "documents": loaded.kind == "documents",
                 },
                 progress,
                 cancel,
             )
         replaced = answer["replaced"]
-        kept = [_staged(each["file"]) for each in replaced if each["file"] is not None]
+        kept = [staged(each["file"]) for each in replaced if each["file"] is not None]
         notes = [*loaded.notes, *answer.get("notes", [])]
         gone = sum(local[each["path"]].rows for each in replaced) - sum(file.rows for file in kept)
         if gone > answer["updated"]:
             keys = f"{gone:,} rows had the {answer['updated']:,} updated keys"
             notes.append(f"{keys}: the key was not unique, one row of each is left")
-        return _Loaded(
+        return Loaded(
             columns=loaded.columns,
-            files=[*kept, *(_staged(file) for file in answer["incoming"])],
+            files=[*kept, *(staged(file) for file in answer["incoming"])],
             rows=answer["inserted"],
             updated=answer["updated"],
             rejected=loaded.rejected + answer["rejected"],
-            rejects=_joined(loaded.rejects, answer["rejects"]),
+            rejects=joined(loaded.rejects, answer["rejects"]),
             kind=loaded.kind,
             notes=notes,
             left_out=loaded.left_out,
@@ -304,7 +351,7 @@ class Loader:
     def _commit(
         self,
         name: str,
-        loaded: _Loaded,
+        loaded: Loaded,
         given: _Given,
         fresh: Sequence[SourceFile],
         worker: Worker,
@@ -327,7 +374,7 @@ class Loader:
                 present = self._present(name)
                 fresh = self._fresh(present, request, given.contents)
                 if not fresh and not given.problems and present is not None:
-                    return _unchanged(present, present.snapshot.version)
+                    return telling.unchanged(present, present.snapshot.version, request.mode)
                 loaded = self._read(worker, fresh, present, given, _silent, cancel)
                 load = self._kept(loaded, name)
             except Conflict:
@@ -338,12 +385,12 @@ class Loader:
                     loaded = self._read(worker, fresh, self._present(name), given, _silent, cancel)
         raise Conflict(f"other writers of {name!r} kept winning", hint="try again when fewer are at work")
 
-    def _nothing_read(self, name: str, loaded: _Loaded, request: Request, load: str) -> IngestReport:
+    def _nothing_read(self, name: str, loaded: Loaded, request: Request, load: str) -> IngestReport:
         """The files that can be read are in the dataset already."""
         present = self._present(name)
         if present is None:
             raise Conflict(f"{name!r} was dropped while it was loaded", hint="load it again")
-        unchanged = _unchanged(present, self._describe_only(present, request), _left_out_then(present, request))
+        unchanged = self._unchanged(present, request)
         return replace(
             unchanged,
             rows_rejected=loaded.rejected,
@@ -351,15 +398,19 @@ class Loader:
             notes=[*unchanged.notes, *loaded.notes],
         )
 
-    def _kept(self, loaded: _Loaded, name: str) -> str:
+    def _unchanged(self, present: Dataset, request: Request) -> IngestReport:
+        version = self._describe_only(present, request)
+        return telling.unchanged(present, version, request.mode, telling.left_out_then(present, request.mode))
+
+    def _kept(self, loaded: Loaded, name: str) -> str:
         """A new load's id, under which its rejected rows are kept."""
         load = secrets.token_hex(8)
         if loaded.rejects is not None:
-            self._keep_rejects(_reject_records(loaded.rejects, load, name))
+            self._keep_rejects(reject_records(loaded.rejects, load, name))
         return load
 
     def _commit_once(
-        self, name: str, loaded: _Loaded, request: Request, fresh: Sequence[str], info: Mapping[str, str]
+        self, name: str, loaded: Loaded, request: Request, fresh: Sequence[str], info: Mapping[str, str]
     ) -> int | None:
         """One attempt against the newest version; `None` when another writer has loaded the same bytes."""
         base = self._catalog.find(name)
@@ -367,8 +418,9 @@ class Loader:
         if request.mode == "upsert" and loaded.base != _version(present):
             raise Conflict(f"{name!r} was changed since it was read", hint="read it again")
         table = self._catalog.table(name)
-        key = _known_columns(list(request.key or (present.key if present else [])), loaded.columns, "key")
-        text = _known_columns(list(request.text or (present.text if present else [])), loaded.columns, "text")
+        wanted = [] if loaded.by_source else request.key or (present.key if present else [])
+        key = _known_columns(list(wanted), loaded.columns, "key")
+        text = _text_columns(request, present, loaded)
         if loaded.kind == "documents" and not text:
             text = ["text"]
         at_version = base.snapshot.version if base is not None else ABSENT
@@ -402,7 +454,7 @@ class Loader:
                 loaded.files,
                 at_version=present.snapshot.version,
                 info=info,
-                transactions={},
+                transactions=_unknown(table, transactions) if loaded.by_source else {},
                 columns=columns,
                 properties=changed,
                 description=request.description,
@@ -420,8 +472,8 @@ class Loader:
         )
 
 
-# Commits looked through for the last change of data; property changes lie between.
-_RECENT = 50
+# An append of documents asks so many files for the sources of their rows; each is opened for that.
+_FILES_LOOKED_INTO = 1_000
 
 
 def _silent(_done: float, _total: float, _message: str) -> None:
@@ -432,16 +484,16 @@ def _version(present: Dataset | None) -> int:
     return ABSENT if present is None else present.snapshot.version
 
 
-def _info(loaded: _Loaded, given: _Given, load: str) -> dict[str, str]:
+def _info(loaded: Loaded, given: _Given, load: str) -> dict[str, str]:
     """What the version's record says of the load."""
     request = given.request
     left_out = [file.name for file in (*given.problems, *loaded.left_out)]
     return {
         "operation": request.mode,
         "load": load,
-        "source": _some([file.name for file in given.contents if file not in loaded.left_out]),
+        "source": telling.some([file.name for file in given.contents if file not in loaded.left_out]),
         "content": _combined(given.contents.values()),
-        **({"left_out": _some(left_out)} if left_out else {}),
+        **({"left_out": telling.some(left_out)} if left_out else {}),
         "rows_added": str(loaded.rows),
         "rows_updated": str(loaded.updated),
         "rows_rejected": str(loaded.rejected),
@@ -450,7 +502,7 @@ def _info(loaded: _Loaded, given: _Given, load: str) -> dict[str, str]:
     }
 
 
-def _report(name: str, version: int, loaded: _Loaded, load: str) -> IngestReport:
+def _report(name: str, version: int, loaded: Loaded, load: str) -> IngestReport:
     return IngestReport(
         dataset=name,
         version=version,
@@ -464,44 +516,21 @@ def _report(name: str, version: int, loaded: _Loaded, load: str) -> IngestReport
     )
 
 
-def _what_stays(present: Dataset | None, request: Request, files: Sequence[SourceFile]) -> list[str]:
-    """What a caller may not expect: rows that stay beside the new ones, or go."""
-    if present is None:
-        return []
-    if request.mode == "replace":
-        return [f"the {present.snapshot.rows:,} rows of v{present.snapshot.version} were replaced"]
-    names = {file.name for file in files}
-    before = [entry for entry in present.lineage(_RECENT) if entry.source in names]
-    if not before:
-        return []
-    return [
-        f"{before[0].source} was loaded before (at {before[0].at}) with other content; its rows are still there. "
-        "mode='replace' or 'upsert' would change them"
-    ]
+def _means_sources(key: Sequence[str]) -> bool:
+    """Whether a key of documents, or none, stands for all rows of a source."""
+    return not key or [name.casefold() for name in key] == ["source"]
 
 
-def _left_out_then(present: Dataset, request: Request) -> str:
-    """What the load that brought the same bytes could not read; an append tries those files again."""
-    last = next(iter(changes(present.table.history(_RECENT))), None)
-    return "" if request.mode == "append" or last is None else last.get("left_out", "")
+def _unknown(table: Table, transactions: Mapping[str, int]) -> dict[str, int]:
+    """Those that were not committed before."""
+    return {each: version for each, version in transactions.items() if table.transaction_version(each) is None}
 
 
-def _unchanged(present: Dataset, version: int, left_out: str = "") -> IngestReport:
-    without = [f"left out then, because it could not be read: {left_out}"] if left_out else []
-    return IngestReport(
-        dataset=present.name,
-        version=version,
-        rows_added=0,
-        rows_updated=0,
-        rows_rejected=0,
-        unchanged=True,
-        inferred=[InferredColumn(column.name, column.type) for column in present.snapshot.columns],
-        notes=[
-            "these bytes are in the dataset already; "
-            + ("nothing was written" if version == present.snapshot.version else "only its description changed"),
-            *without,
-        ],
-    )
+def _text_columns(request: Request, present: Dataset | None, loaded: Loaded) -> list[str]:
+    text = _known_columns(list(request.text or (present.text if present else [])), loaded.columns, "text")
+    if request.text:
+        check_text("the source", text, [(name, type_) for name, type_ in loaded.columns])
+    return text
 
 
 def _combined(contents: Iterable[str]) -> str:
@@ -538,46 +567,3 @@ def _known_columns(wanted: Sequence[str], columns: Sequence[Sequence[str]], what
             hint=f"its columns: {', '.join(name for name, _ in columns[:50])}",
         )
     return [spelled[name.lower()] for name in wanted]
-
-
-def _staged(file: Message) -> StagedFile:
-    return StagedFile(Path(file["path"]), file["bytes"], file["rows"], file["statistics"])
-
-
-def _loaded(answer: Message, files: Sequence[SourceFile]) -> _Loaded:
-    return _Loaded(
-        columns=answer["columns"],
-        files=[_staged(file) for file in answer["files"]],
-        rows=answer["rows"],
-        updated=0,
-        rejected=answer["rejected"],
-        rejects=Path(answer["rejects"]) if answer["rejects"] else None,
-        kind=answer["kind"],
-        notes=answer["notes"],
-        left_out=[files[number] for number in answer["left_out"]],
-        base=ABSENT,
-        removed=[],
-    )
-
-
-def _joined(first: Path | None, second: str | None) -> Path | None:
-    if first is None or second is None:
-        return first or (Path(second) if second else None)
-    with first.open("ab") as target:
-        target.write(Path(second).read_bytes())
-    return first
-
-
-def _reject_records(path: Path, load: str, dataset: str) -> list[dict[str, object]]:
-    now = datetime.now(UTC).isoformat()
-    with path.open(encoding="utf-8") as lines:
-        kept = (json.loads(line) for line in lines)
-        return [
-            {"load": load, "dataset": dataset, "time": now, "column_name": record.pop("column", None), **record}
-            for record in kept
-        ]
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more

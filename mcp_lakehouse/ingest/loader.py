@@ -53,7 +53,7 @@ def start(config: Message) -> Loader:
 
 
 class Loader:
-    """Answers `hello`, `load`, `rewrite` and `merge`."""
+    """Answers `hello`, `load`, `rewrite`, `supersede`, `sources` and `merge`."""
 
     def __init__(self, engine: duckdb.DuckDBPyConnection, confined: Message) -> None:
         self._engine = engine
@@ -65,7 +65,13 @@ class Loader:
             return {"confined": self._confined}
         from mcp_lakehouse.ingest import rewrite
 
-        operations = {"load": _load, "rewrite": rewrite.rewrite, "merge": rewrite.merge}
+        operations = {
+            "load": _load,
+            "rewrite": rewrite.rewrite,
+            "supersede": rewrite.supersede,
+            "sources": rewrite.present_sources,
+            "merge": rewrite.merge,
+        }
         operation = operations.get(request["op"])
         if operation is None:
             raise InvalidInput(f"unknown operation {request['op']!r}")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mcp_lakehouse.errors import InvalidInput
+from mcp_lakehouse.ingest.documents import storable
 from mcp_lakehouse.ingest.engine import Job, literal, reading
 from mcp_lakehouse.ingest.reader import select
 from mcp_lakehouse.ingest.rejects import MAX_TEXT_CHARS
@@ -15,6 +16,10 @@ from mcp_lakehouse.worker.channel import Message
 
 # A row's place among all incoming rows: its file's number, then its number in the file.
 _PLACE = ", (CAST(file_index AS BIGINT) << 40) + file_row_number AS place"
+# What a row of a document came from.
+SOURCE = ["source"]
+SOURCE_COLUMNS: Columns = [("source", "VARCHAR")]
+_NAMED = 3
 
 
 def rewrite(job: Job, request: Message) -> Message:
@@ -22,7 +27,8 @@ def rewrite(job: Job, request: Message) -> Message:
 
     Of incoming rows with the same key the last wins; rows with a null in the key are rejected. Each
     existing file that holds a matched key is replaced by one without those rows (`file` is null where
-    none are left). `updated` counts matched keys, `inserted` the others.
+    none are left). `updated` counts matched keys, `inserted` the others. Raises `InvalidInput` where rows of
+    `documents` would go because they share a key: their text is nowhere else.
     """
     columns: Columns = [(name, kind) for name, kind in request["columns"]]
     key = _key(request["key"], columns)
@@ -46,6 +52,11 @@ def rewrite(job: Job, request: Message) -> Message:
             f"FROM ({source}) WHERE {filled} GROUP BY {keys}"
         )
         distinct, given = _numbers(job, "SELECT count(*), coalesce(sum(rows), 0) FROM winners")
+        if given > distinct and request.get("documents"):
+            raise InvalidInput(
+                f"{given - distinct:,} rows of the documents repeat a key ({', '.join(key)}); their text would be lost",
+                hint="leave key out: mode='upsert' replaces all rows of each source",
+            )
         if given > distinct:
             job.note(f"{given - distinct:,} rows repeat a key of the same load; the last of each was kept")
         _reject_null_keys(job, source, filled, key)
@@ -74,6 +85,39 @@ def rewrite(job: Job, request: Message) -> Message:
     }
 
 
+def supersede(job: Job, request: Message) -> Message:
+    """What is left of the `existing` files of documents without the rows of some `sources` (names).
+
+    `replaced` as `rewrite` gives it. `updated` and `inserted` count the rows of the `incoming` files, which stay
+    as they are, by whether they stand for an earlier row of their source; `gone` are earlier ones without any.
+    `elsewhere`: for a source that had no rows, one of the same file name in another folder that has.
+    """
+    columns: Columns = [(name, kind) for name, kind in request["columns"]]
+    existing, incoming = _paths(request["existing"]), _paths(request["incoming"])
+    with reading("the upsert"):
+        _take_sources(job, request["sources"])
+        before = _rows_by_source(job, existing, columns)
+        after = _rows_by_source(job, incoming, columns)
+        touched = _touched(job, existing, columns, SOURCE) if before else []
+        replaced = [{"path": path, "file": _without_matches(job, path, columns, SOURCE)} for path in touched]
+        elsewhere = _elsewhere(job, existing, columns)
+    updated = sum(min(rows, after.get(source, 0)) for source, rows in before.items())
+    return {
+        "replaced": replaced,
+        "updated": updated,
+        "inserted": sum(after.values()) - updated,
+        "gone": sum(before.values()) - updated,
+        "elsewhere": elsewhere,
+    }
+
+
+def present_sources(job: Job, request: Message) -> Message:
+    """Which of some `sources` (names) have rows in `existing` files of documents, in the order of their names."""
+    with reading("the dataset's files"):
+        _take_sources(job, request["sources"])
+        return {"sources": sorted(_rows_by_source(job, _paths(request["existing"]), SOURCE_COLUMNS))}
+
+
 def merge(job: Job, request: Message) -> Message:
     """Compaction: all rows of the `existing` files, in order, in as few files as `file_bytes` allows."""
     columns: Columns = [(name, kind) for name, kind in request["columns"]]
@@ -84,6 +128,34 @@ def merge(job: Job, request: Message) -> Message:
         query = _source(job, existing, columns)
         with job.progress.during(job.connection, 0, sum(_sizes(existing)), "merging files"):
             return {"files": write(job, query, columns)}
+
+
+def _take_sources(job: Job, names: Sequence[str]) -> None:
+    """Make the table `winners` of the names, in the form in which rows have them."""
+    listed = ", ".join(literal(storable(name)) for name in names)
+    job.rows(f"CREATE TEMP TABLE winners AS SELECT DISTINCT unnest([{listed}]::VARCHAR[]) AS source")
+
+
+def _rows_by_source(job: Job, paths: Sequence[str], columns: Columns) -> dict[str, int]:
+    """How many rows of the files each of the sources in `winners` has, where it has any."""
+    if not paths:
+        return {}
+    rows = _source(job, paths, _only(columns, SOURCE))
+    counted = job.rows(f"SELECT source, count(*) FROM ({rows}) SEMI JOIN winners USING (source) GROUP BY source")
+    return {str(source): int(str(count)) for source, count in counted}
+
+
+def _elsewhere(job: Job, existing: Sequence[str], columns: Columns) -> list[list[str]]:
+    if not existing:
+        return []
+    rows = f"SELECT DISTINCT source FROM ({_source(job, existing, _only(columns, SOURCE))})"
+    found = job.rows(
+        f"SELECT w.source, min(r.source) FROM (FROM winners ANTI JOIN ({rows}) USING (source)) AS w JOIN ({rows}) AS r "
+        "ON parse_filename(r.source, false, 'forward_slash') = parse_filename(w.source, false, 'forward_slash') "
+        "AND (ends_with(r.source, '/' || w.source) OR ends_with(w.source, '/' || r.source)) "
+        f"GROUP BY w.source ORDER BY w.source LIMIT {_NAMED}"
+    )
+    return [[str(name), str(other)] for name, other in found]
 
 
 def _key(key: Sequence[str], columns: Columns) -> list[str]:
