@@ -338,7 +338,8 @@ class Lakehouse:
     ) -> IngestReport:
         """Load files (path, folder, glob, several of them) or inline `{"text", "name"}` into a dataset.
 
-        One atomic version, or none. The same bytes twice change nothing and the report says so.
+        One atomic version, or none. The same bytes twice change nothing and the report says so. `mode="upsert"`
+        replaces rows by `key`, of documents all rows of each source that is loaded, without a key.
         """
         with self._changing("ingest", dataset):
             request = Request(
@@ -379,16 +380,15 @@ class Lakehouse:
     ) -> IndexReport:
         """Build a generation over a dataset's newest version and publish it, if its recall passes the gate.
 
-        `columns` names the text columns anew; `params` may hold M, ef_construction, ef and min_recall.
+        `columns` names the text columns anew (VARCHAR, or lists of it); `params` may hold M, ef_construction, ef
+        and min_recall.
         """
         with self._changing("build_index", dataset):
-            found = self.catalog.get(dataset)
-            names = _names(columns)
-            if names is not None:
-                found = self._indexes.set_text(found, names, self._info("describe", who))
             return self._indexes.build(
-                found,
+                self.catalog.get(dataset),
                 Build(embedder=embedder, parameters=params, who=who or _user()),
+                columns=_names(columns),
+                info=self._info("describe", who),
                 progress=progress,
                 cancel=cancel or CancelToken(),
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.catalog.catalog import Dataset
@@ -103,7 +104,10 @@ class Hits:
         return found[wanted.chunk]
 
     def passage(self, dataset: Dataset, wanted: PassageId, identifier: str, cancel: CancelToken) -> Passage:
-        """What an address stands for in the dataset's version that it names. Raises `InvalidInput`."""
+        """What an address stands for in the dataset's version that it names, under its true id.
+
+        That has a hash only where the address had one: nothing else was checked. Raises `InvalidInput`.
+        """
         if not dataset.text:
             raise InvalidInput(f"{dataset.name!r} has no text in version {wanted.version}", hint="search again")
         row = wanted.row
@@ -128,18 +132,28 @@ class Hits:
                 hint="the id was changed, or the file was; search again",
             )
         metadata: dict[str, Json] = {"dataset": dataset.name, "version": wanted.version, "row": wanted.row}
-        page = page_of(dataset, values)
         # From the text, not from the id, which anybody may have written.
-        metadata |= {"chunk": chunk} if (chunk := _chunk(whole, start, end)) is not None else {}
-        metadata |= {"page": page} if page is not None else {}
-        metadata |= {"lines": f"{lines[0]}-{lines[1]}"} if (lines := _lines(dataset, values, whole, start, end)) else {}
+        true = replace(
+            wanted,
+            dataset=dataset.name,
+            chunk=_chunk(whole, start, end),
+            # A row without text has no characters to name.
+            chars=(start, end) if end > start else None,
+            digest=digest[:HASH_DIGITS] if wanted.digest is not None else None,
+            page=page_of(dataset, values),
+            lines=_lines(dataset, values, whole, start, end),
+        )
+        metadata |= {"chunk": true.chunk} if true.chunk is not None else {}
+        metadata |= {"page": true.page} if true.page is not None else {}
+        metadata |= {"lines": f"{true.lines[0]}-{true.lines[1]}"} if true.lines is not None else {}
         metadata["source"] = _source_of(dataset, values)
         metadata["sha256"] = digest
         before, after = whole[max(0, start - _CONTEXT_CHARS) : start], whole[end : end + _CONTEXT_CHARS]
         metadata |= {"before": before} if before.strip() else {}
         metadata |= {"after": after} if after.strip() else {}
         metadata["columns"] = self._columns(dataset, values, None)
-        return Passage(identifier, title_of(dataset, values, wanted.row), text, identifier, metadata)
+        canonical = str(true)
+        return Passage(canonical, title_of(dataset, values, wanted.row), text, canonical, metadata)
 
 
 def _text_of(dataset: Dataset, values: Mapping[str, Json]) -> str:

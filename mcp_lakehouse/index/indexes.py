@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.catalog.catalog import TEXT, Catalog, Dataset
+from mcp_lakehouse.catalog.texts import check_text, is_text, searches_instead
 from mcp_lakehouse.errors import InvalidInput
 from mcp_lakehouse.index.generation import Generation, Generations
 from mcp_lakehouse.index.requests import Build, Progress
@@ -86,10 +87,24 @@ class Indexes:
             notes.append(f"{empty:,} of {dataset.snapshot.rows:,} rows have no text in {', '.join(dataset.text)}")
         return "; ".join(filter(None, notes))
 
-    def build(self, dataset: Dataset, build: Build, *, progress: Progress, cancel: CancelToken) -> IndexReport:
-        """Build and publish a generation over a dataset whose text columns are set."""
+    def build(
+        self,
+        dataset: Dataset,
+        build: Build,
+        *,
+        columns: Sequence[str] | None,
+        info: Mapping[str, str],
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> IndexReport:
+        """Build and publish a generation over a dataset, whose text columns become `columns` where those are given."""
+        before = dataset.text
+        if columns is not None:
+            types = [(column.name, column.type) for column in dataset.snapshot.columns]
+            check_text(repr(dataset.name), self._spelled(dataset, columns), types)
+            dataset = self.set_text(dataset, columns, info)
         if not dataset.text:
-            texts = [column.name for column in dataset.snapshot.columns if column.type == "VARCHAR"]
+            texts = [column.name for column in dataset.snapshot.columns if is_text(column.type)]
             raise InvalidInput(
                 f"{dataset.name!r} has no text columns to index",
                 hint=f"give columns=[…]; those with text: {', '.join(texts[:20]) or 'none'}",
@@ -102,19 +117,12 @@ class Indexes:
             recall_at_10=made.recall_at_10,
             build_seconds=made.build_seconds,
             published=made.published,
-            note=made.note or None,
+            note="; ".join(filter(None, (searches_instead(before, dataset.text), made.note))) or None,
         )
 
     def set_text(self, dataset: Dataset, columns: Sequence[str], info: Mapping[str, str]) -> Dataset:
         """The dataset with these text columns, in a version of their own where that changes anything."""
-        known = {column.name.casefold(): column.name for column in dataset.snapshot.columns}
-        unknown = [name for name in columns if name.casefold() not in known]
-        if unknown or not columns:
-            raise InvalidInput(
-                f"{dataset.name!r} has no column {unknown[0][:100]!r}" if unknown else "columns is an empty list",
-                hint=f"columns: {', '.join(known.values())}"[:2_000],
-            )
-        text = list(dict.fromkeys(known[name.casefold()] for name in columns))
+        text = self._spelled(dataset, columns)
         if text != dataset.text:
             dataset.table.set_properties(
                 properties={TEXT: json.dumps(text, ensure_ascii=False)},
@@ -122,6 +130,18 @@ class Indexes:
                 at_version=dataset.snapshot.version,
             )
         return self._catalog.get(dataset.name)
+
+    @staticmethod
+    def _spelled(dataset: Dataset, columns: Sequence[str]) -> list[str]:
+        """The columns as the dataset writes them, each once."""
+        known = {column.name.casefold(): column.name for column in dataset.snapshot.columns}
+        unknown = [name for name in columns if name.casefold() not in known]
+        if unknown or not columns:
+            raise InvalidInput(
+                f"{dataset.name!r} has no column {unknown[0][:100]!r}" if unknown else "columns is an empty list",
+                hint=f"columns: {', '.join(known.values())}"[:2_000],
+            )
+        return list(dict.fromkeys(known[name.casefold()] for name in columns))
 
     def rollback(self, dataset: Dataset, who: str, info: Mapping[str, str]) -> RollbackReport:
         """Let the generation before the present one serve again, with the text columns it was built over."""

@@ -131,7 +131,10 @@ class Searcher:
     def _checked(self, query: Query) -> tuple[str, Mode]:
         limits = self._limits
         if not 1 <= query.k <= limits.hits:
-            raise InvalidInput(f"k is {query.k}; it must be 1 to {limits.hits:,}", hint="narrow the search with where")
+            more = "; where narrows the search" if query.k > limits.hits else ""
+            raise InvalidInput(
+                f"k is {query.k}; it must be 1 to {limits.hits:,}", hint=f"give k from 1 to {limits.hits:,}{more}"
+            )
         text = " ".join("".join(c if c.isprintable() else " " for c in query.text).split())
         if not text:
             raise InvalidInput("the query is empty", hint="say in words what to look for; sql lists rows")

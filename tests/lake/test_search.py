@@ -98,8 +98,10 @@ def test_a_comment_in_a_filter_ends_with_it(lake: Lakehouse, animals: str) -> No
 
 @pytest.mark.parametrize("k", [0, -1, 10**9])
 def test_k_has_limits(lake: Lakehouse, animals: str, k: int) -> None:
-    with pytest.raises(InvalidInput, match=f"k is {k}; it must be 1 to 1,000"):
+    with pytest.raises(InvalidInput, match=f"k is {k}; it must be 1 to 1,000") as caught:
         lake.search("water", datasets=animals, k=k)
+    assert str(caught.value.hint).startswith("give k from 1 to 1,000")
+    assert ("where" in str(caught.value.hint)) == (k > 1)
 
 
 @pytest.mark.parametrize("query", ["", "   ", "\0\1\2", "x" * 10_001])
@@ -258,3 +260,29 @@ def test_a_citation_of_a_document_says_page_or_lines(lake: Lakehouse) -> None:
     passage = lake.fetch(hit.id)
     assert passage.metadata["lines"] == "5-8"
     assert "\n".join(text.split("\n")[4:8]) == passage.text
+
+
+def test_an_id_whose_lines_were_altered_comes_back_true(lake: Lakehouse) -> None:
+    text = "# Birds\n\nThe heron stands in the reeds.\n\n# Fish\n\nThe pike waits\nunder the bridge.\n"
+    lake.ingest({"name": "altered notes.md", "text": text})
+    cited = lake.search("pike bridge", datasets="altered_notes", k=1).results[0].id
+    for altered in (
+        cited.replace("lines=5-8", "lines=1-2"),
+        cited.replace("&lines=5-8", "&page=7"),
+        cited.replace("chunk=0", "chunk=3"),
+        cited.replace("chunk=0&", ""),
+    ):
+        passage = lake.fetch(altered)
+        assert altered != cited
+        assert (passage.id, passage.url) == (cited, cited)
+    bare = lake.fetch(cited.partition("#")[0])
+    assert "lines=5-8" in bare.id
+    # What was not checked gets no hash that would make it look so.
+    assert "hash=" not in bare.id
+    assert lake.fetch(bare.id).metadata["unchecked"] == bare.metadata["unchecked"]
+
+
+def test_an_id_of_a_row_without_text_opens_again(lake: Lakehouse) -> None:
+    lake.ingest({"name": "gaps.csv", "text": "id,note\n1,\n2,The otter floats.\n"}, text=["note"])
+    passage = lake.fetch("lakehouse://datasets/gaps/v0/rows/0")
+    assert passage.text == lake.fetch(passage.id).text == ""
