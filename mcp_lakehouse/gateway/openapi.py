@@ -53,7 +53,14 @@ _UPLOAD: Schema = {
 
 
 # Each endpoint that has a tool behind it, and those that pass on to the chat model.
-ENDPOINTS = {"/sql": "sql", "/ingest": "ingest", "/search": "search", "/vectors/hybrid": "search", "/rag": "ask"}
+ENDPOINTS = {
+    "/sql": "sql",
+    "/ingest": "ingest",
+    "/search": "search",
+    "/vectors/hybrid": "search",
+    "/fetch": "fetch",
+    "/rag": "ask",
+}
 CHAT_PATHS = ("/v1/chat/completions", "/v1/chat")
 _COMPLETION: Schema = {"type": "object", "properties": {"choices": {"type": "array"}}, "required": ["choices"]}
 

@@ -67,6 +67,7 @@ class Rest:
             Route("/sql", _answering(self._sql), methods=["POST"]),
             Route("/ingest", _answering(self._ingest), methods=["POST"]),
             *(Route(path, _answering(self._search), methods=["POST"]) for path in openapi.paths_of("search")),
+            *(Route(path, _answering(self._fetch), methods=["POST"]) for path in openapi.paths_of("fetch")),
             *(Route(path, _answering(self._ask), methods=["POST"]) for path in openapi.paths_of("ask")),
             *(Route(path, _answering(self._chat), methods=["POST"]) for path in openapi.CHAT_PATHS),
             Route("/openapi.json", self._openapi, methods=["GET"]),
@@ -121,6 +122,14 @@ class Rest:
                 cancel=token,
             )
             return to_json(result)
+
+        return JSONResponse(await self._calls.run(request, work))
+
+    async def _fetch(self, request: Request) -> Response:
+        body = await self._arguments(request, "fetch")
+
+        def work(token: CancelToken) -> Json:
+            return to_json(self._lake.fetch(cast(str, body["id"]), cancel=token))
 
         return JSONResponse(await self._calls.run(request, work))
 

@@ -1,4 +1,4 @@
-"""POST /search, /vectors/hybrid and /rag."""
+"""POST /search, /vectors/hybrid, /fetch and /rag."""
 
 from __future__ import annotations
 
@@ -59,6 +59,13 @@ def test_a_question_is_answered_with_citations(library: Served) -> None:
         assert citation["quote"] in library.lake.fetch(citation["id"]).text
 
 
+def test_an_id_that_was_found_can_be_opened(library: Served) -> None:
+    hit = answered(library, "/search", {"query": "overtime", "datasets": ["handbook"], "k": 1})["results"][0]
+    passage = answered(library, "/fetch", {"id": hit["id"]})
+    assert (passage["id"], passage["text"]) == (hit["id"], hit["text"])
+    assert passage["metadata"]["source"] == "handbook.md"
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "says"),
     [
@@ -75,6 +82,10 @@ def test_a_question_is_answered_with_citations(library: Served) -> None:
             400,
             "where is not one condition",
         ),
+        ("/fetch", {}, 400, "'id' is a required property"),
+        ("/fetch", {"id": "handbook"}, 400, "is not the id of a passage"),
+        ("/fetch", {"id": "lakehouse://datasets/nobody/v0/rows/0"}, 404, "nobody"),
+        ("/fetch", {"id": "lakehouse://datasets/handbook/v9/rows/0"}, 404, "no version 9"),
         ("/rag", {"query": "a"}, 400, "'question' is a required property"),
         ("/rag", {"question": "?"}, 400, "the question is empty"),
     ],
