@@ -37,7 +37,9 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls, subscribers:
         ],
         dataset: str | None = None,
         mode: Literal["append", "replace", "upsert"] = "append",
-        key: Annotated[list[str] | None, Field(description="columns that identify a row (upsert)")] = None,
+        key: Annotated[
+            list[str] | None, Field(description="columns that identify a row (upsert; documents need none)")
+        ] = None,
         text: Annotated[list[str] | None, Field(description="columns to make searchable")] = None,
         description: str | None = None,
     ) -> CallToolResult:
