@@ -14,7 +14,21 @@ from pathlib import Path
 
 import anyio
 
-from benchmarks import answers, cancel, commits, hybrid, ingest, large, quality, sql, start, story, surface, vectors
+from benchmarks import (
+    answers,
+    cancel,
+    commits,
+    embedding,
+    hybrid,
+    ingest,
+    large,
+    quality,
+    sql,
+    start,
+    story,
+    surface,
+    vectors,
+)
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 ALL = {
@@ -26,6 +40,7 @@ ALL = {
     "commits": commits.run,
     "surface": surface.run,
     "quality": quality.run,
+    "embedding": embedding.run,
     "vectors": vectors.run,
     "hybrid": hybrid.run,
     "story": story.run,
