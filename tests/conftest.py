@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
@@ -18,6 +19,13 @@ def small_embedder() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LAKEHOUSE_EMBEDDER", "wordllama")
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interruptible() -> None:
+    """What a shell starts in the background ignores interrupts, and so would all that the tests start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
