@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_lakehouse import __version__, trace
 from mcp_lakehouse.commands.console import printable, say
-from mcp_lakehouse.errors import NotFound
+from mcp_lakehouse.errors import InvalidInput, NotFound
 from mcp_lakehouse.lakehouse import Lakehouse
 from mcp_lakehouse.settings import Settings, unknown_variables
 from mcp_lakehouse.store import open_bucket
@@ -84,6 +84,13 @@ def _without_collecting() -> Iterator[None]:
 def _serve_stdio(server: MCPServer[Any], settings: Settings, close: Callable[[], None]) -> None:
     import anyio
 
+    from lakehouse_tools.stdio import serve as serve_stdio
+
+    if sys.stdin is None or sys.stdout is None:
+        raise InvalidInput(
+            "standard input or output is closed, and a client speaks over both",
+            hint="let an MCP client start it (mcp-lakehouse install), or serve over HTTP: serve --http",
+        )
     if sys.stdin.isatty():
         say(f"serving {settings.lake} over stdio, waiting for an MCP client to speak (Ctrl-C ends it)")
         say("an MCP client starts this by itself: mcp-lakehouse install")
@@ -91,7 +98,7 @@ def _serve_stdio(server: MCPServer[Any], settings: Settings, close: Callable[[],
     async def run() -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(_end_on_signal, close)
-            await server.run_stdio_async()
+            await serve_stdio(server)
             group.cancel_scope.cancel()
 
     anyio.run(run)
@@ -105,7 +112,7 @@ async def _end_on_signal(close: Callable[[], None]) -> None:
         async for _ in signals:
             with anyio.move_on_after(_CLOSE_SECONDS):
                 await anyio.to_thread.run_sync(close, abandon_on_cancel=True)
-            # A thread of the transport blocks in a read of stdin that nothing but the client can end.
+            # Calls may still run in threads, which nobody waits for any more.
             os._exit(0)
 
 

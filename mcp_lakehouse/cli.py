@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -23,12 +24,14 @@ FAILED, INTERRUPTED = 1, 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
     for stream in (sys.stdout, sys.stderr):
-        # Data may hold what the terminal's encoding does not; that must not end in an error.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        # Data may hold what the terminal's encoding does not; that must not end in an error. A closed one is None.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     parser, args = arguments(argv)
     try:
         status = _run(parser, args)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return status
     except Cancelled as error:
         tell_error(error.message, hint=error.hint)

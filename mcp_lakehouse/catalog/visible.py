@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from mcp_lakehouse.catalog.catalog import Catalog, Dataset
 from mcp_lakehouse.catalog.system import System
 from mcp_lakehouse.errors import InvalidInput
-from mcp_lakehouse.sql.engine import ROWS_UNIT
 from mcp_lakehouse.sql.results import Results
 from mcp_lakehouse.sql.runner import WantedTable
+from mcp_lakehouse.sql.views import ROWS_UNIT
 from mcp_lakehouse.store.copies import LocalCopies
 from mcp_lakehouse.worker.channel import Message
 

@@ -14,17 +14,17 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mcp_lakehouse.errors import InvalidInput, LakehouseError, LimitExceeded, StatementFailed, StorageFailed, from_wire
+from mcp_lakehouse.errors import InvalidInput, LakehouseError, LimitExceeded, StatementFailed, StorageFailed
 from mcp_lakehouse.limits import KIB
 from mcp_lakehouse.sql import hints
 from mcp_lakehouse.sql.guard import RESULT_PREFIX, SYSTEM_SCHEMA, Checked, Parser, TableName, check, check_condition
-from mcp_lakehouse.sql.kept_columns import KeptColumns
 from mcp_lakehouse.sql.repeatable import columns_asked
-from mcp_lakehouse.sql.values import quote, wire_type
+from mcp_lakehouse.sql.values import literal, quote, wire_type
+from mcp_lakehouse.sql.views import ROW_NUMBER, ROWS_UNIT, Views, place
 from mcp_lakehouse.store.failures import FULL, local_failure
 from mcp_lakehouse.worker import confine
 from mcp_lakehouse.worker.channel import Channel, Message
@@ -35,16 +35,7 @@ if TYPE_CHECKING:
 
 _STREAM_ROWS = 16_384
 _INLINE_BYTES = 64 * KIB
-# The views that number their rows (unit of `TableName.at_unit`), and the column they number them in.
-ROWS_UNIT = "r"
-ROW_NUMBER = "lakehouse row"
-_ROW_NUMBER = f'(file_index::BIGINT << 40) | file_row_number AS "{ROW_NUMBER}"'
 _KEPT_CHECKS = 256
-_KEPT_RESULTS = 16
-_KEPT_VERSIONS = 200
-_KEPT_HIDDEN = 1_000
-_HIDDEN = "hidden"
-_OUT_OF_SCOPE = "(name of a WITH query, used outside its scope)"
 # The engine itself allows expressions 1,000 deep; each is up to four levels of its JSON tree.
 _TREE_DEPTH = 5_000
 
@@ -90,7 +81,7 @@ def _lock(connection: duckdb.DuckDBPyConnection, config: Message, scratch: Path)
         "allowed_directories": [str(Path(folder)) + os.sep for folder in config["data"]],
     }
     for name, value in settings.items():
-        connection.execute(f"SET {name} = {_literal(value)}")
+        connection.execute(f"SET {name} = {literal(value)}")
     connection.execute(f"CREATE SCHEMA {SYSTEM_SCHEMA}")
     # For the one kind of statement whose tree cannot be rewritten: a PIVOT that finds its columns itself.
     connection.execute(
@@ -103,14 +94,6 @@ def _lock(connection: duckdb.DuckDBPyConnection, config: Message, scratch: Path)
     ).fetchall()
     if dict(rows) != {"enable_external_access": "false", "lock_configuration": "true"}:
         raise RuntimeError(f"the engine did not lock: {rows}")
-
-
-def _literal(value: str | int | bool | list[str]) -> str:
-    if isinstance(value, list):
-        return "[" + ", ".join(_literal(item) for item in value) + "]"
-    if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    return str(value).lower()
 
 
 class Engine:
@@ -131,11 +114,8 @@ class Engine:
         self._parsed: dict[str, str | duckdb.Statement] = {}
         # Bound statements without parameters, as long as nothing that a name stands for changes.
         self._bound: dict[str, duckdb.DuckDBPyRelation] = {}
-        # What each view holds now: (schema, view name) -> the parent's token for that content.
-        self._held: dict[tuple[str, str], str] = {}
-        self._results: dict[str, pa.Table] = {}
-        self._columns: dict[tuple[str, str], list[list[str]]] = {}
-        self._kept_columns = KeptColumns(connection, ROW_NUMBER)
+        self._bound_at = 0
+        self._views = Views(connection)
 
     def __call__(self, request: Message, channel: Channel) -> Message:
         """One request, one answer."""
@@ -156,7 +136,7 @@ class Engine:
         began = time.perf_counter()
         checked = self._check(request["statement"], request["max_chars"])
         try:
-            versions = self._resolve(checked, channel)
+            versions = self._views.resolve(checked, channel, request["foreseen"])
             return self._stream(checked, request, began) | {"versions": versions}
         except _engine_errors() as error:
             raise self._explain(error, checked) from None
@@ -168,143 +148,6 @@ class Engine:
                 self._parsed.clear()
             self._checked[statement] = check(statement, self._parser, max_chars=max_chars)
         return self._checked[statement]
-
-    # Views ------------------------------------------------------------------------------------
-
-    def _resolve(self, checked: Checked, channel: Channel) -> dict[str, int]:
-        """Ask the parent what each named table holds now, and bring the views up to it."""
-        if not checked.tables:
-            return {}
-        wanted = [
-            {"schema": t.schema, "name": t.name, "unit": t.at_unit, "at": t.at, "local": t.name in checked.local_names}
-            | {"held": self._held.get(_place(t))}
-            for t in checked.tables
-        ]
-        channel.send({"event": "resolve", "tables": wanted})
-        reply = channel.receive()
-        assert reply is not None
-        if "error" in reply:
-            raise from_wire(reply["error"], reply["message"], reply.get("hint"))
-        versions: dict[str, int] = {}
-        self._forget_versions()
-        for table, definition in zip(checked.tables, reply["tables"], strict=True):
-            if definition is None:
-                self._hide(table)
-                continue
-            if "version" in definition:
-                versions[table.name] = definition["version"]
-            if definition.get("token") != self._held.get(_place(table)):
-                self._define(table, definition)
-        return versions
-
-    def _hide(self, table: TableName) -> None:
-        """Take a name that is only a CTE's away from everything else that could answer to it.
-
-        The name may also stand where that CTE is out of scope (in a PIVOT even where it seems in scope:
-        the engine looks its values up in a statement of its own). There it would find the engine's
-        catalog views, a file of the lake, or a dataset that was dropped since.
-        """
-        place = _place(table)
-        if self._held.get(place) == _HIDDEN:
-            return
-        self._bound.clear()
-        hidden = [known for known, token in self._held.items() if token == _HIDDEN]
-        if len(hidden) >= _KEPT_HIDDEN:
-            for schema, view in hidden:
-                self._connection.execute(f"DROP VIEW {quote(schema)}.{quote(view)}")
-                del self._held[schema, view]
-        # A view of a table that is gone is an error wherever it is used, even where no row is read.
-        gone = f"{SYSTEM_SCHEMA}.{quote(_OUT_OF_SCOPE)}"
-        self._connection.execute(f"CREATE TABLE {gone} (nothing INTEGER)")
-        try:
-            self._connection.execute(f"CREATE OR REPLACE VIEW {quote(place[0])}.{quote(place[1])} AS FROM {gone}")
-        finally:
-            self._connection.execute(f"DROP TABLE {gone}")
-        self._held[place] = _HIDDEN
-
-    def _forget_versions(self) -> None:
-        """Drop the views of old versions when there are many: each time ever asked for has one."""
-        old = [place for place in self._held if "@" in place[1]]
-        if len(old) < _KEPT_VERSIONS:
-            return
-        self._bound.clear()
-        for place in old:
-            self._connection.execute(f"DROP VIEW IF EXISTS {quote(place[0])}.{quote(place[1])}")
-            self._kept_columns.forget(place[1])
-            del self._held[place]
-            self._columns.pop(place, None)
-
-    def _define(self, table: TableName, definition: Message) -> None:
-        place = _place(table)
-        self._bound.clear()
-        self._held.pop(place, None)
-        name = f"{quote(place[0])}.{quote(place[1])}"
-        if "result" in definition:
-            self._hold_result(table, definition["result"])
-        elif "rows" in definition:
-            self._hold_rows(name, definition["columns"], definition["rows"])
-        else:
-            numbered = table.at_unit == ROWS_UNIT
-            self._kept_columns.forget(place[1])
-            self._hold_files(name, definition["columns"], definition["files"], numbered=numbered)
-            self._columns[place] = definition["columns"]
-        self._held[place] = definition["token"]
-
-    def _hold_files(
-        self, name: str, columns: Sequence[Sequence[str]], files: Sequence[str], *, numbered: bool = False
-    ) -> None:
-        if not files:
-            nothing = ", ".join(f"CAST(NULL AS {type_}) AS {quote(column)}" for column, type_ in columns)
-            if numbered:
-                nothing = f"CAST(NULL AS BIGINT) AS {quote(ROW_NUMBER)}, {nothing}"
-            self._connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT {nothing} WHERE false")
-            return
-        # union_by_name keeps the statistics that several files lose otherwise (joins were 2x slower).
-        by_name = ", union_by_name = true" if len(files) > 1 else ""
-        source = f"read_parquet({_literal(list(files))}{by_name})"
-        select = self._selected(source, columns)
-        if numbered:
-            select = f"{_ROW_NUMBER}, {select}"
-        self._connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT {select} FROM {source}")
-
-    def _selected(self, source: str, columns: Sequence[Sequence[str]]) -> str:
-        """The select list that gives a table's columns and types from files, of which older ones may have fewer."""
-        found = self._connection.sql(f"SELECT * FROM {source} LIMIT 0")
-        have = dict(zip(found.columns, (str(type_) for type_ in found.types), strict=True))
-        if list(have.items()) == [(column, type_) for column, type_ in columns]:
-            return "*"
-        return ", ".join(
-            quote(column)
-            if have.get(column) == type_
-            else f"CAST({quote(column) if column in have else 'NULL'} AS {type_}) AS {quote(column)}"
-            for column, type_ in columns
-        )
-
-    def _hold_rows(self, name: str, columns: Sequence[Sequence[str]], rows: Sequence[Sequence[object]]) -> None:
-        import pyarrow as pa
-
-        cells = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
-        arrays = [pa.array(cell, type=_arrow_of(type_)) for cell, (_, type_) in zip(cells, columns, strict=True)]
-        table = pa.table(arrays, names=[column for column, _ in columns])
-        casts = ", ".join(f"CAST({quote(column)} AS {type_}) AS {quote(column)}" for column, type_ in columns)
-        self._connection.register("incoming", table)
-        try:
-            self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT {casts} FROM incoming")
-        finally:
-            self._connection.unregister("incoming")
-
-    def _hold_result(self, table: TableName, stored: Message) -> None:
-        from mcp_lakehouse.sql.page import opened
-
-        while len(self._results) >= _KEPT_RESULTS:
-            oldest = next(iter(self._results))
-            self._connection.unregister(oldest)
-            del self._results[oldest]
-            self._held.pop(("main", oldest), None)
-        with opened(stored) as reader:
-            content = reader.read_all()
-        self._results[table.view] = content
-        self._connection.register(table.view, content)
 
     # Running ----------------------------------------------------------------------------------
 
@@ -341,9 +184,10 @@ class Engine:
     def _relation(self, text: str, params: Any) -> duckdb.DuckDBPyRelation:
         if params is not None:
             return self._connection.sql(self._statement(text), params=params)
+        if self._bound_at != self._views.changes or len(self._bound) >= _KEPT_CHECKS:
+            self._bound.clear()
+            self._bound_at = self._views.changes
         if text not in self._bound:
-            if len(self._bound) >= _KEPT_CHECKS:
-                self._bound.clear()
             self._bound[text] = self._connection.sql(self._statement(text))
         return self._bound[text]
 
@@ -382,7 +226,7 @@ class Engine:
         condition, tree = self._conditions[request["where"]]
         checked = Checked(condition.text, (*condition.tables, rows), condition.local_names, "WHERE")
         try:
-            self._resolve(checked, channel)
+            self._views.resolve(checked, channel, request["foreseen"])
             source, repeatable = self._filtered(tree, rows)
             statement = f"SELECT {quote(ROW_NUMBER)} FROM {source} AS {quote(name)} WHERE {condition.text}"
             numbers = self._connection.execute(statement).fetchnumpy()[ROW_NUMBER]
@@ -403,11 +247,11 @@ class Engine:
                 "GROUP BY ALL HAVING bool_and(coalesce(stability, '') = 'CONSISTENT')"
             ).fetchall()
             self._consistent = frozenset(name.lower() for (name,) in found)
-        types = dict(self._columns[_place(rows)])
+        types = dict(self._views.columns[place(rows)])
         asked = columns_asked(tree, {name.lower(): name for name in types}, self._consistent)
         if asked is None:
             return quote(rows.view), False
-        return self._kept_columns.source(rows.view, asked, types), True
+        return self._views.kept.source(rows.view, asked, types), True
 
     def _export(self, request: Message) -> Message:
         """One data file's rows as an Arrow file of small compressed batches: any row is read at once.
@@ -416,11 +260,11 @@ class Engine:
         """
         import pyarrow as pa
 
-        source = f"read_parquet({_literal([request['path']])})"
+        source = f"read_parquet({literal([request['path']])})"
         columns = request["columns"]
         path = self._scratch / f"{request['result_id']}.arrow"
         try:
-            rows = f"SELECT {self._selected(source, columns)} FROM {source}"
+            rows = f"SELECT {self._views.selected(source, columns)} FROM {source}"
             relation = self._connection.sql(rows)
             casts = ", ".join(
                 quote(column) if wire_type(type_) == str(type_) else f"CAST({quote(column)} AS {wire_type(type_)})"
@@ -466,7 +310,7 @@ class Engine:
     def _schema_hint(self, checked: Checked) -> str | None:
         lines = []
         for table in checked.tables:
-            columns = self._columns.get(_place(table))
+            columns = self._views.columns.get(place(table))
             if columns:
                 shown = ", ".join(f"{quote_if_needed(name)} {type_}" for name, type_ in columns[:_HINT_COLUMNS])
                 more = f", … {len(columns) - _HINT_COLUMNS} more" if len(columns) > _HINT_COLUMNS else ""
@@ -492,10 +336,6 @@ _SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
 def quote_if_needed(name: str) -> str:
     """A column name as it must be written in SQL."""
     return name if _SIMPLE.fullmatch(name) else quote(name)
-
-
-def _place(table: TableName) -> tuple[str, str]:
-    return (SYSTEM_SCHEMA if table.schema == "system" else "main", table.view)
 
 
 def _names(checked: Checked) -> str:
@@ -591,9 +431,3 @@ def _parser(connection: duckdb.DuckDBPyConnection) -> Parser:
         return [(start_, str(kind).rsplit(".", 1)[-1]) for start_, kind in duckdb.tokenize(statement)]
 
     return Parser(types, tree, text, tokens)
-
-
-def _arrow_of(type_: str) -> Any:
-    import pyarrow as pa
-
-    return {"BIGINT": pa.int64(), "BOOLEAN": pa.bool_(), "DOUBLE": pa.float64()}.get(type_, pa.string())

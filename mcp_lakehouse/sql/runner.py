@@ -6,7 +6,8 @@ import base64
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 # A whole data file is read, whatever a statement may take.
 _EXPORT_SECONDS = 1_800.0
+# Statements whose tables are remembered.
+_KEPT_STATEMENTS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class Runner:
         self._scratch = scratch
         self._data = [str(folder) for folder in data]
         self._pool = Pool(self._start, size=limits.sql.workers, what="sql")
+        # What a text named when it ran last; `held` is what its worker holds since.
+        self._named: dict[str, Sequence[WantedTable]] = {}
 
     def warm(self) -> None:
         """Have a worker ready for the first statement."""
@@ -99,8 +104,13 @@ class Runner:
         }
         with self._pool.lend(timeout_seconds=timeout, cancel=cancel) as worker:
             with trace.span("sql.execute"):
+                request["foreseen"] = self._foreseen(statement)
                 answer = worker.call(
-                    request, timeout_seconds=timeout, cancel=cancel, on_event=self._on_event, on_timeout="the statement"
+                    request,
+                    timeout_seconds=timeout,
+                    cancel=cancel,
+                    on_event=partial(self._on_event, statement),
+                    on_timeout="the statement",
                 )
             columns = [Column(name, type_) for name, type_ in answer["columns"]]
             stored = self._results.keep(identifier, answer["stored"], columns, answer["batches"])
@@ -166,13 +176,16 @@ class Runner:
             "result_id": self._results.new_identifier(),
             "cpu_seconds": sql.timeout_seconds * sql.threads + 1,
         }
+        # Another condition over the same rows names the same table, most often that alone.
+        text = f"{dataset}@{version}"
         with self._pool.lend(timeout_seconds=sql.timeout_seconds, cancel=cancel) as worker:
             with trace.span("sql.filter"):
+                request["foreseen"] = self._foreseen(text)
                 answer = worker.call(
                     request,
                     timeout_seconds=sql.timeout_seconds,
                     cancel=cancel,
-                    on_event=self._on_event,
+                    on_event=partial(self._on_event, text),
                     on_timeout="the filter",
                 )
             if "rows" in answer:
@@ -221,15 +234,41 @@ class Runner:
             "cell_chars": limits.detailed_cell_chars if detailed else limits.cell_chars,
         }
 
-    def _on_event(self, event: Message) -> Message:
+    def _on_event(self, text: str, event: Message) -> Message:
         wanted = [
             WantedTable(TableName(t["schema"], t["name"], t["unit"], t["at"]), t["local"], t["held"])
             for t in event["tables"]
         ]
         try:
-            return {"tables": self._resolve(wanted)}
+            definitions = self._resolve(wanted)
         except LakehouseError as error:
             return {"error": error.code, "message": error.message, "hint": error.hint}
+        while len(self._named) >= _KEPT_STATEMENTS:
+            self._named.pop(next(iter(self._named)), None)
+        # What a CTE's name stands for is the statement's own matter.
+        self._named[text] = [
+            replace(each, held=definition["token"])
+            for each, definition in zip(wanted, definitions, strict=True)
+            if definition and not each.local
+        ]
+        return {"tables": definitions}
+
+    def _foreseen(self, text: str) -> list[Message]:
+        """`table` and `definition` of what the text named when it ran last, which saves the worker's question.
+
+        A definition is short where the content is the one remembered. A worker that does not hold it, or meets
+        another name, asks.
+        """
+        named = self._named.get(text, ())
+        try:
+            definitions = self._resolve(named)
+        except LakehouseError:
+            # The worker asks, and is told so.
+            return []
+        return [
+            {"table": astuple(each.table), "definition": definition}
+            for each, definition in zip(named, definitions, strict=True)
+        ]
 
     def _start(self) -> Worker:
         limits = self._limits.sql

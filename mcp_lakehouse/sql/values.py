@@ -142,6 +142,15 @@ def quote(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
+def literal(value: str | int | bool | list[str]) -> str:
+    """A value as an SQL literal."""
+    if isinstance(value, list):
+        return "[" + ", ".join(literal(item) for item in value) + "]"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return str(value).lower()
+
+
 def _parts(type_: DuckDBPyType) -> list[tuple[str, DuckDBPyType]]:
     """The types inside a nested type by name; an array's length is left out."""
     return [(name, part) for name, part in type_.children if not isinstance(part, (int, list))]

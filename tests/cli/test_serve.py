@@ -113,6 +113,38 @@ def test_a_server_that_cannot_start_says_why(cli: Cli) -> None:
     assert "LAKEHOUSE_TOKEN" in wide.stderr
 
 
+def test_messages_may_come_from_a_file(cli: Cli) -> None:
+    (cli.folder / "messages").write_text("".join(json.dumps(each) + "\n" for each in (INITIALIZE, INITIALIZED)))
+    with (cli.folder / "messages").open() as messages, (cli.folder / "answers").open("w") as answers:
+        done = subprocess.run(
+            [str(COMMAND), "serve"],
+            cwd=cli.folder,
+            env=cli.variables(),
+            stdin=messages,
+            stdout=answers,
+            timeout=SECONDS,
+        )
+    assert done.returncode == 0
+    assert json.loads((cli.folder / "answers").read_text())["result"]["serverInfo"]["name"] == "mcp-lakehouse"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+def test_without_its_two_streams_it_says_so(cli: Cli, closed: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"{COMMAND} serve {closed}"],
+        cwd=cli.folder,
+        env=cli.variables(),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert done.returncode == 1
+    assert "is closed" in done.stderr
+    assert "--http" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_nothing_heavy_is_loaded_before_the_first_reply(cli: Cli) -> None:
     script = """
 import sys

@@ -124,8 +124,8 @@ def test_a_statement_reads_to_its_end_what_is_dropped_while_it_runs(
 ) -> None:
     on_event = Runner._on_event
 
-    def answer_and_drop(runner: Runner, event: Message) -> Message:
-        answer = on_event(runner, event)
+    def answer_and_drop(runner: Runner, text: str, event: Message) -> Message:
+        answer = on_event(runner, text, event)
         monkeypatch.setattr(Runner, "_on_event", on_event)
         other.drop_dataset("t", "t")
         return answer

@@ -58,10 +58,10 @@ class FakeCatalog:
         files = [str(self.folder / name) for name in self.files[table.name]]
         if table.at:
             files = files[:1]
-        return {
-            "token": f"{self.version}{table.at}", "version": self.version,
-            "columns": COLUMNS[table.name], "files": files,
-        }  # fmt: skip
+        definition: Message = {"token": f"{self.version}{table.at}", "version": self.version}
+        if definition["token"] != wanted.held:
+            definition |= {"columns": COLUMNS[table.name], "files": files}
+        return definition
 
 
 def make_files(folder: Path) -> None:
