@@ -52,7 +52,7 @@ def sql_worker(folder: Path) -> Worker:
 
 def run_request(statement: str) -> dict[str, object]:
     return {
-        "op": "run", "statement": statement, "params": None, "max_chars": 10_000, "max_columns": 100, "result_id": "r",
+        "op": "run", "foreseen": [], "statement": statement, "params": None, "max_chars": 10_000, "max_columns": 100, "result_id": "r",
         "stored_bytes": 1 << 20, "max_rows": 10, "max_chars_out": 8_000, "cell_chars": 100,
     }  # fmt: skip
 
