@@ -15,6 +15,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from mcp_lakehouse.errors import InvalidInput, LakehouseError, LimitExceeded, St
 from mcp_lakehouse.limits import KIB
 from mcp_lakehouse.sql import hints
 from mcp_lakehouse.sql.guard import RESULT_PREFIX, SYSTEM_SCHEMA, Checked, Parser, TableName, check, check_condition
-from mcp_lakehouse.sql.repeatable import columns_asked
+from mcp_lakehouse.sql.repeatable import columns_asked, repeatable_functions
 from mcp_lakehouse.sql.values import literal, quote, wire_type
 from mcp_lakehouse.sql.views import ROW_NUMBER, ROWS_UNIT, Views, place
 from mcp_lakehouse.store.failures import FULL, local_failure
@@ -109,7 +110,6 @@ class Engine:
         self._parser = _parser(connection)
         self._checked: dict[str, Checked] = {}
         self._conditions: dict[str, tuple[Checked, dict[str, Any]]] = {}
-        self._consistent: frozenset[str] = frozenset()
         # The text of a checked statement as the engine parsed it: parsing it again takes as long as a small one runs.
         self._parsed: dict[str, str | duckdb.Statement] = {}
         # Bound statements without parameters, as long as nothing that a name stands for changes.
@@ -132,12 +132,18 @@ class Engine:
             return self._export(request)
         raise InvalidInput(f"unknown request {request['op']!r}")
 
+    @cached_property
+    def _repeatable(self) -> frozenset[str]:
+        return repeatable_functions(self._connection)
+
     def _run(self, request: Message, channel: Channel) -> Message:
         began = time.perf_counter()
         checked = self._check(request["statement"], request["max_chars"])
         try:
             versions = self._views.resolve(checked, channel, request["foreseen"])
-            return self._stream(checked, request, began) | {"versions": versions}
+            repeatable = checked.functions is not None and checked.functions <= self._repeatable
+            reads = self._views.contents(checked) if repeatable else None
+            return self._stream(checked, request, began) | {"versions": versions, "reads": reads}
         except _engine_errors() as error:
             raise self._explain(error, checked) from None
 
@@ -241,14 +247,8 @@ class Engine:
 
     def _filtered(self, tree: dict[str, Any], rows: TableName) -> tuple[str, bool]:
         """What a condition is to be asked of, and whether it holds for the same rows of this version ever after."""
-        if not self._consistent:
-            found = self._connection.execute(
-                "SELECT function_name FROM duckdb_functions() WHERE function_type IN ('scalar', 'macro') "
-                "GROUP BY ALL HAVING bool_and(coalesce(stability, '') = 'CONSISTENT')"
-            ).fetchall()
-            self._consistent = frozenset(name.lower() for (name,) in found)
         types = dict(self._views.columns[place(rows)])
-        asked = columns_asked(tree, {name.lower(): name for name in types}, self._consistent)
+        asked = columns_asked(tree, {name.lower(): name for name in types}, self._repeatable)
         if asked is None:
             return quote(rows.view), False
         return self._views.kept.source(rows.view, asked, types), True

@@ -18,6 +18,7 @@ from typing import Any
 
 from mcp_lakehouse.errors import InvalidInput, StatementRefused
 from mcp_lakehouse.sql.pivot import with_static_lists
+from mcp_lakehouse.sql.repeatable import functions_asked
 
 Node = dict[str, Any]
 
@@ -69,12 +70,16 @@ class TableName:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A statement that may run: its text for the engine and the tables it names (CTE names included)."""
+    """A statement that may run: its text for the engine and the tables it names (CTE names included).
+
+    `functions`: what it computes with, where its rows depend on nothing else but what the tables hold.
+    """
 
     text: str
     tables: tuple[TableName, ...]
     local_names: frozenset[str]
     verb: str
+    functions: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +165,10 @@ def _no_condition() -> StatementRefused:
 def _check_select(statement: str, parser: Parser) -> tuple[Checked, Node]:
     walk = _Walk(parser)
     tree = parser.tree(statement)
+    functions = functions_asked(tree)
     walk.visit(tree)
     text = _printed(tree, parser) if walk.rewritten else statement
-    return Checked(text, tuple(sorted(walk.tables)), frozenset(walk.local_names), "SELECT"), tree
+    return Checked(text, tuple(sorted(walk.tables)), frozenset(walk.local_names), "SELECT", functions), tree
 
 
 def _printed(tree: Node, parser: Parser) -> str:

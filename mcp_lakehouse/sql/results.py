@@ -72,11 +72,15 @@ class Results:
         return secrets.token_hex(16)
 
     def keep(self, identifier: str, stored: Message, columns: Sequence[Column], batches: Sequence[int]) -> StoredResult:
-        """Take over what a worker left: bytes in the answer, or a file in its scratch folder."""
+        """Take over what a worker left: bytes in the answer, or a file in its scratch folder.
+
+        What is kept again is the newest again.
+        """
         if "data" in stored:
             small = StoredResult(identifier, tuple(columns), tuple(batches), stored)
             with self._lock:
                 self._small[identifier] = small
+                self._small.move_to_end(identifier)
                 while len(self._small) > self._limits.kept_results:
                     self._small.popitem(last=False)
             return small

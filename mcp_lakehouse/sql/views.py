@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 from mcp_lakehouse.errors import from_wire
@@ -61,6 +62,17 @@ class Views:
             if definition.get("token") != self._held.get(place(table)):
                 self._define(table, definition)
         return versions
+
+    def contents(self, checked: Checked) -> list[tuple[Sequence[str], str]] | None:
+        """The tables a statement reads and the parent's tokens for what they hold.
+
+        `None` where a table has the name of one of its WITH queries, and either may be meant.
+        """
+        held = {table: self._held[place(table)] for table in checked.tables}
+        read = {table: token for table, token in held.items() if token != _HIDDEN}
+        if any(table.name in checked.local_names for table in read):
+            return None
+        return [(astuple(table), token) for table, token in read.items()]
 
     def _ask(self, checked: Checked, channel: Channel) -> Sequence[Message | None]:
         wanted = [

@@ -7,16 +7,15 @@ import json
 import duckdb
 import pytest
 
-from mcp_lakehouse.sql.repeatable import columns_asked
+from mcp_lakehouse.sql.repeatable import columns_asked, repeatable_functions
 
 COLUMNS = {"state": "State", "rate": "rate", "when": "when"}
-FUNCTIONS = frozenset({"lower", "+", "~~"})
 
 
 def asked(condition: str) -> frozenset[str] | None:
     with duckdb.connect() as connection:
         ((tree,),) = connection.execute("SELECT json_serialize_sql(?)", [f"SELECT ({condition})"]).fetchall()
-    return columns_asked(json.loads(tree), COLUMNS, FUNCTIONS)
+        return columns_asked(json.loads(tree), COLUMNS, repeatable_functions(connection))
 
 
 @pytest.mark.parametrize(
@@ -39,6 +38,8 @@ def test_conditions_over_columns_are(condition: str, columns: set[str]) -> None:
         '"when" < current_date',
         '"when" < now()',
         "random() < 0.5",
+        'age("when") > INTERVAL 1 YEAR',
+        '"when" < current_localtimestamp()',
         "rate IN (SELECT rate FROM other)",
         "rate = $1",
         "lower(uuid()) > state",
