@@ -14,7 +14,7 @@ from mcp_lakehouse.worker.process import Worker
 # A call that lasts longer than this gets a spare beside it; a short one is back before a spare could start.
 SPARE_AFTER_SECONDS = 0.1
 # After a cancelled call the processor is to be quiet: what is only nice to have starts later.
-REPLACE_AFTER_SECONDS = 5.0
+REPLACE_AFTER_SECONDS = 2.5
 _WANTED = 2
 
 
