@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mcp_lakehouse.index.postings import Postings
 from mcp_lakehouse.index.states import State
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 Allowed = Callable[[str, NDArray[np.int64]], NDArray[np.bool_]]
 """For a part and numbers of passages in it: which of them may be found."""
 NUMBER_BITS = 32
+_NUMBERS = (1 << NUMBER_BITS) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Reader:
     searcher: tantivy.Searcher
     parts: Mapping[str, Part]
     names: Mapping[int, str]
+    postings: Postings
 
 
 def read_parts(searcher: tantivy.Searcher) -> dict[str, Part]:
@@ -78,7 +81,7 @@ def found(
         want = min(want, total)
         hits = reader.searcher.search(query, want, count=False).hits
         places = np.array(reader.searcher.fast_field_values("key", [address for _, address in hits]), np.int64)
-        ordinals, numbers = places >> NUMBER_BITS, places & ((1 << NUMBER_BITS) - 1)
+        ordinals, numbers = places >> NUMBER_BITS, places & _NUMBERS
         kept = np.arange(len(hits)) if allowed is None else np.flatnonzero(_mask(reader, ordinals, numbers, allowed))
         if len(kept) >= limit or len(hits) < want or want == total:
             break
@@ -86,13 +89,31 @@ def found(
     # They come best first; of equal ones the first in the dataset.
     kept = kept[: _with_equals(hits, kept, limit)]
     scores = np.array([hits[each][0] for each in kept.tolist()], np.float32)
-    order = np.lexsort((numbers[kept], ordinals[kept], -scores))[:limit]
-    return [
-        (reader.names[ordinal], number, score)
-        for ordinal, number, score in zip(
-            ordinals[kept[order]].tolist(), numbers[kept[order]].tolist(), scores[order].tolist(), strict=True
-        )
-    ]
+    order = np.lexsort((places[kept], -scores))[:limit]
+    return _listed(reader, places[kept[order]], scores[order])
+
+
+def added_up(
+    reader: Reader, weights: Mapping[str, float], limit: int, allowed: Allowed
+) -> list[tuple[str, int, float]] | None:
+    """The same from the words' postings; `None` where they are too long to be read now."""
+    postings = reader.postings.of(list(weights))
+    if postings is None:
+        return None
+    keys, scores = [], []
+    for posting, weight in zip(postings, weights.values(), strict=True):
+        here = _mask(reader, posting.keys >> NUMBER_BITS, posting.keys & _NUMBERS, allowed)
+        keys.append(posting.keys[here])
+        scores.append(posting.scores[here] * np.float32(weight))
+    places, of = np.unique(np.concatenate(keys), return_inverse=True)
+    sums = np.bincount(of, np.concatenate(scores), len(places)).astype(np.float32)
+    order = np.lexsort((places, -sums))[:limit]
+    return _listed(reader, places[order], sums[order])
+
+
+def _listed(reader: Reader, places: NDArray[np.int64], scores: NDArray[np.float32]) -> list[tuple[str, int, float]]:
+    ordinals, numbers = (places >> NUMBER_BITS).tolist(), (places & _NUMBERS).tolist()
+    return [(reader.names[o], n, s) for o, n, s in zip(ordinals, numbers, scores.tolist(), strict=True)]
 
 
 def fetched(limit: int, share: float, total: int) -> int:

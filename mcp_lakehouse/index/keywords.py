@@ -22,7 +22,18 @@ from numpy.typing import NDArray
 
 from mcp_lakehouse.errors import LakehouseError, StorageFailed
 from mcp_lakehouse.index.analysis import ANALYSIS, Analyser
-from mcp_lakehouse.index.keyword_hits import NUMBER_BITS, Allowed, Part, Reader, Spread, found, read_parts
+from mcp_lakehouse.index.keyword_hits import (
+    NUMBER_BITS,
+    Allowed,
+    Part,
+    Reader,
+    Spread,
+    added_up,
+    fetched,
+    found,
+    read_parts,
+)
+from mcp_lakehouse.index.postings import Postings
 from mcp_lakehouse.index.states import State, States
 
 if TYPE_CHECKING:
@@ -36,6 +47,8 @@ _QUERY_WORDS = 256
 # Changes with what is kept of a passage.
 _SCHEMA = "2"
 _OPENING_ATTEMPTS = 5
+# Above this adding up the words' scores is faster than fetching hits (measured on 100,000 passages).
+_MANY_HITS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +173,14 @@ class Keywords:
         if reader is None or limit < 1 or not reader.parts:
             return []
         with self._failing("search"):
-            words = self._query(reader.searcher, query, among)
-            if not words:
+            weights = self._weights(reader.searcher, query, among)
+            if not weights:
                 return []
+            if allowed is not None and only is None and fetched(limit, share, reader.searcher.num_docs) > _MANY_HITS:
+                best = added_up(reader, weights, limit, allowed)
+                if best is not None:
+                    return best
+            words = self._any_of(weights)
             if only is not None:
                 words, allowed, share = self._among_these(reader, words, only), None, 1.0
             return found(reader, words, limit, allowed, share)
@@ -173,25 +191,33 @@ class Keywords:
             self._writing = None
             self._states.abandon()
 
-    def _query(self, searcher: tantivy.Searcher, query: str, among: Spread | None) -> tantivy.Query | None:
-        import tantivy
-
+    def _weights(self, searcher: tantivy.Searcher, query: str, among: Spread | None) -> dict[str, float]:
+        """The query's words that occur here, the rarest first, and what the BM25 score of each counts."""
         counts = Counter(self._analyser.words(query[:_QUERY_CHARS]))
         spread = {word: searcher.doc_freq("body", word) for word in counts}
         present = sorted((word for word in counts if spread[word]), key=lambda word: (spread[word], word))
-        if not present:
-            return None
-        clauses = []
-        for word in present[:_QUERY_WORDS]:
-            clause = tantivy.Query.term_query(self._schema, "body", word, "freq")
-            weight = float(counts[word])
-            if among is not None:
-                # The library weighs a word by how rare it is here; what counts is how rare it is among all.
-                weight *= among.rarity(word) / Spread(searcher.num_docs, spread).rarity(word)
-            if weight != 1:
-                clause = tantivy.Query.boost_query(clause, weight)
-            clauses.append((tantivy.Occur.Should, clause))
-        return tantivy.Query.boolean_query(clauses)
+        weights = {word: float(counts[word]) for word in present[:_QUERY_WORDS]}
+        if among is not None:
+            # The library weighs a word by how rare it is here; what counts is how rare it is among all.
+            here = Spread(searcher.num_docs, spread)
+            weights = {word: weight * among.rarity(word) / here.rarity(word) for word, weight in weights.items()}
+        return weights
+
+    def _any_of(self, weights: Mapping[str, float]) -> tantivy.Query:
+        import tantivy
+
+        return tantivy.Query.boolean_query(
+            [
+                (tantivy.Occur.Should, clause if weight == 1 else tantivy.Query.boost_query(clause, weight))
+                for word, weight in weights.items()
+                for clause in [self._one(word)]
+            ]
+        )
+
+    def _one(self, word: str) -> tantivy.Query:
+        import tantivy
+
+        return tantivy.Query.term_query(self._schema, "body", word, "freq")
 
     def _among_these(
         self, reader: Reader, words: tantivy.Query, only: Mapping[str, NDArray[np.int64]]
@@ -253,7 +279,8 @@ class Keywords:
         index.reload()
         searcher = index.searcher()
         parts = read_parts(searcher)
-        return Reader(state, searcher, parts, {part.ordinal: name for name, part in parts.items()})
+        names = {part.ordinal: name for name, part in parts.items()}
+        return Reader(state, searcher, parts, names, Postings(searcher, self._one))
 
     def _index(self, path: Path) -> tantivy.Index:
         import tantivy

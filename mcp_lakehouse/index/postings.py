@@ -1,0 +1,84 @@
+"""Which passages hold a word, and its BM25 score in each: kept in memory for the words that filtered searches ask for.
+
+The library has no way to look at the best of some passages only. Fetching its best hits until enough of them are
+allowed takes longer the fewer are; adding up the scores of each word over the allowed ones takes the time of reading
+their numbers, and gives the same sums, for BM25 is one term for each word (Robertson and Zaragoza, 2009, eq. 3.15).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcp_lakehouse.limits import MIB
+
+if TYPE_CHECKING:
+    import tantivy
+
+# Of one state of one index.
+_BYTES = 48 * MIB
+# What is read for one search, so that none takes much longer than fetching hits would; and of one word at most.
+_READ = 10_000
+_WORD = 50_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Posting:
+    """The passages that hold a word: `keys` as in the index, ascending int64, and `scores` float32, both (n,)."""
+
+    keys: NDArray[np.int64]
+    scores: NDArray[np.float32]
+
+
+class Postings:
+    """The postings of one state. Threads may share it."""
+
+    def __init__(self, searcher: tantivy.Searcher, query: Callable[[str], tantivy.Query]) -> None:
+        """`query` makes the query for one word."""
+        self._searcher = searcher
+        self._query = query
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, Posting] = OrderedDict()
+        self._bytes = 0
+
+    def of(self, words: Sequence[str]) -> list[Posting] | None:
+        """The postings of words, in their order; `None` where too much would have to be read for them."""
+        with self._lock:
+            kept = {word: self._kept[word] for word in words if word in self._kept}
+            for word in kept:
+                self._kept.move_to_end(word)
+        counts = {word: self._searcher.doc_freq("body", word) for word in words if word not in kept}
+        if sum(counts.values()) > _READ:
+            self._read_one(counts)
+            return None
+        for word, count in counts.items():
+            kept[word] = self._read(word, count)
+        return [kept[word] for word in words]
+
+    def _read_one(self, counts: dict[str, int]) -> None:
+        """Read the most common of too many words, so that later searches find less to read."""
+        readable = [word for word, count in counts.items() if count <= _WORD]
+        if readable:
+            word = max(readable, key=lambda each: counts[each])
+            self._read(word, counts[word])
+
+    def _read(self, word: str, count: int) -> Posting:
+        hits = self._searcher.search(self._query(word), max(1, count), count=False).hits
+        keys = np.array(self._searcher.fast_field_values("key", [address for _, address in hits]), np.int64)
+        scores = np.fromiter((score for score, _ in hits), np.float32, len(hits))
+        order = np.argsort(keys)
+        posting = Posting(keys[order], scores[order])
+        with self._lock:
+            if word not in self._kept:
+                self._kept[word] = posting
+                self._bytes += posting.keys.nbytes + posting.scores.nbytes
+            while self._bytes > _BYTES:
+                _, oldest = self._kept.popitem(last=False)
+                self._bytes -= oldest.keys.nbytes + oldest.scores.nbytes
+        return posting
