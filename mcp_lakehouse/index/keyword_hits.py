@@ -94,10 +94,10 @@ def found(
 
 
 def added_up(
-    reader: Reader, weights: Mapping[str, float], limit: int, allowed: Allowed
+    reader: Reader, weights: Mapping[str, float], limit: int, allowed: Allowed, *, read: bool
 ) -> list[tuple[str, int, float]] | None:
-    """The same from the words' postings; `None` where they are too long to be read now."""
-    postings = reader.postings.of(list(weights))
+    """The same from the words' postings; `None` where they are too long to be read now, or not to be `read`."""
+    postings = reader.postings.of(list(weights), read=read)
     if postings is None:
         return None
     keys, scores = [], []

@@ -176,8 +176,9 @@ class Keywords:
             weights = self._weights(reader.searcher, query, among)
             if not weights:
                 return []
-            if allowed is not None and only is None and fetched(limit, share, reader.searcher.num_docs) > _MANY_HITS:
-                best = added_up(reader, weights, limit, allowed)
+            if allowed is not None and fetched(limit, share, reader.searcher.num_docs) > _MANY_HITS:
+                # Naming a few passages is faster than reading.
+                best = added_up(reader, weights, limit, allowed, read=only is None)
                 if best is not None:
                     return best
             words = self._any_of(weights)

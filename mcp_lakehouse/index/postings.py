@@ -47,13 +47,18 @@ class Postings:
         self._kept: OrderedDict[str, Posting] = OrderedDict()
         self._bytes = 0
 
-    def of(self, words: Sequence[str]) -> list[Posting] | None:
-        """The postings of words, in their order; `None` where too much would have to be read for them."""
+    def of(self, words: Sequence[str], *, read: bool = True) -> list[Posting] | None:
+        """The postings of words, in their order; `None` where too much would have to be read for them.
+
+        Without `read`, only those that are kept.
+        """
         with self._lock:
             kept = {word: self._kept[word] for word in words if word in self._kept}
             for word in kept:
                 self._kept.move_to_end(word)
         counts = {word: self._searcher.doc_freq("body", word) for word in words if word not in kept}
+        if counts and not read:
+            return None
         if sum(counts.values()) > _READ:
             self._read_one(counts)
             return None
