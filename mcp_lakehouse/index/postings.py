@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     import tantivy
 
 # Of one state of one index.
-_BYTES = 48 * MIB
+_BYTES = 96 * MIB
+_BYTES_OF_A_PASSAGE = 12
 # What is read for one search, so that none takes much longer than fetching hits would; and of one word at most.
 _READ = 10_000
-_WORD = 50_000
+_WORD = 200_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,8 +68,9 @@ class Postings:
         return [kept[word] for word in words]
 
     def _read_one(self, counts: dict[str, int]) -> None:
-        """Read the most common of too many words, so that later searches find less to read."""
-        readable = [word for word, count in counts.items() if count <= _WORD]
+        """Read the most common of too many words, if there is room, so that later searches find less to read."""
+        most = min(_WORD, (_BYTES - self._bytes) // _BYTES_OF_A_PASSAGE)
+        readable = [word for word, count in counts.items() if count <= most]
         if readable:
             word = max(readable, key=lambda each: counts[each])
             self._read(word, counts[word])

@@ -83,6 +83,18 @@ def test_too_much_is_read_a_word_at_a_time(index: Keywords, monkeypatch: pytest.
     assert postings.of(words, read=False) is not None
 
 
+def test_nothing_is_given_up_for_a_common_word(index: Keywords, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postings_module, "_READ", 5_000)
+    monkeypatch.setattr(postings_module, "_BYTES", 50_000)
+    reader = index._current()
+    assert reader is not None
+    postings = postings_module.Postings(reader.searcher, index._one)
+    assert postings.of(WORDS[40:50]) is not None
+    kept = set(postings._kept)
+    assert [postings.of(["wak", "wbk"]) for _ in range(3)] == [None] * 3
+    assert set(postings._kept) == kept
+
+
 def test_no_more_is_kept_than_may_be(index: Keywords, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postings_module, "_BYTES", 20_000)
     reader = index._current()
