@@ -13,7 +13,7 @@ from mcp_lakehouse.index.analysis import Analyser
 _ASKING = """a able about above according across actually after again against all allow allowed allows along already
 also although always am among an and another answer any anybody anyone anything are aren't around as ask asked
 associated at available bad based be because become becomes been before being believe below best better
-between big both but by call called came can can't cannot case cases certain close come comes concerning
+between big both bring brings bringing brought but by call called came can can't cannot case cases certain close come comes concerning
 consist consists contain contains could current currently describe despite did different do does doesn't doing
 don't done down during each either else especially etc even ever every everything exactly example examples
 exist few find first follow following follows for from further get getting give given gives go goes going good

@@ -92,9 +92,33 @@ def test_html_is_read_as_a_person_would() -> None:
     assert [(section, text) for _, section, text in html_parts(HTML)] == [
         ("T & U", "before the first"),
         ("One two", "One two\na\nb <3\n\ntail"),
-        ("One two > Sub", "Sub\n- x\n- y\n\np | q\n1 | 2\n\nk\n  l"),
+        ("One two > Sub", "Sub\n- x\n- y\n\n| p | q |\n| --- | --- |\n| 1 | 2 |\n\nk\n  l"),
         ("Three", "Three\nend"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("table", "text"),
+    [
+        (
+            "<tr><td>Room<td>Low<td>High</tr><tr><td>Double<td>68 EUR<td>92 EUR</tr>",
+            "| Room | Low | High |\n| --- | --- | --- |\n| Double | 68 EUR | 92 EUR |",
+        ),
+        ("<thead><tr><td>A<td>B</thead><tbody><tr><td>x<td>y", "| A | B |\n| --- | --- |\n| x | y |"),
+        (
+            "<caption>Cap</caption><tr><th>A<th>B</tr>\n<tr>\n<td><p>x</p><p>y</p></td> <td>1|2<br>3</td>\n</tr>",
+            "Cap\n| A | B |\n| --- | --- |\n| x y | 1/2 3 |",
+        ),
+        ("<tr><th>A<th>B</tr><tr><td><td>9</tr>", "| A | B |\n| --- | --- |\n| | 9 |"),
+        ("<tr><th>Name<td>Ada</tr><tr><th>Age<td>36</tr>", "Name | Ada\nAge | 36"),
+        ("<tr><td>a<td>b</tr><tr><td>c<td>d</tr>", "a | b\nc | d"),
+        ("<tr><td>menu<td><table><tr><td>in<td>1</tr></table></tr>", "menu |\nin | 1"),
+    ],
+    ids=["by digits", "head", "marked", "empty cell", "named rows", "no header", "layout"],
+)
+def test_tables_keep_the_names_of_their_columns(table: str, text: str) -> None:
+    found = [text for _, _, text in html_parts(f"<body><table>{table}</table></body>")]
+    assert found == [text]
 
 
 def test_html_with_a_main_part_is_read_there() -> None:
