@@ -10,27 +10,28 @@ from mcp_lakehouse.answer.languages import ASKING_ELSEWHERE
 from mcp_lakehouse.index.analysis import Analyser
 
 # What a question is made of and its answer need not hold.
-_ASKING = """a able about above according across actually after again against all allow allowed allows along already also
-although always am among an and another answer any anybody anyone anything are aren't around as ask asked
-associated at available bad based be because become becomes been before being believe below best better between
-big both bring brings bringing brought but by call called came can can't cannot case cases certain close come
-comes concerning consist consists contain contains could current currently describe despite did different do
-does doesn't doing don't done down during each either else especially etc even ever every everything exactly
-example examples exist few find first follow following follows for from further get getting give given gives go
-goes going good got great had happen happened happens has have having he help her here hers him his hold holding
-holds how however i i'm if important in include includes including info information instance into involve
-involves involving is isn't it its itself just keep kind kinds know known last latest let like likely likes list
-look looking made main mainly make makes making many may me mean means might more most mostly much must my name
-near nearby need needed needs neither never next no nor not nothing now obtain obtained of off offer offers
-often on once one only or other our out over own particularly people per person please possible possibly present
-presently provide provided provides put question questions quite rather ready really recent recently refer
-refers regarding related relevant require required requires right said same saw say says search second see seek
-seeking seem seems seen several shall she should show since small so some somebody someone something sometimes
-sort sorts still such suggest suggests suitable sure take taken takes taking tell than thanks that the their
-them then there there's these they thing things think third this those though thought three through to today
-told too toward towards tried true try two under until up upon us use used using usually valid various very want
-wanted wants was way ways we were what what's when where whereas whether which while who who's whom whose why
-will with within without worse worst would wrong yet you your yours"""
+_ASKING = """a able about above according across actually after again against all allow allowed allows along already
+also although always am among an and another answer any anybody anyone anything are aren't around as ask
+asked associated at available bad based be because become becomes been before being believe below best
+better between big both bring brings bringing brought but by call called came can can't cannot case cases
+certain close come comes concerning consist consists contain contains could current currently describe
+despite did different do does doesn't doing don't done down during each either else especially etc even
+ever every everything exactly example examples exist few find first follow following follows for from
+further get getting give given gives go goes going good got great had happen happened happens has have
+having he help her here hers him his hold holding holds how however i i'm if important in include
+includes including info information instance into involve involves involving is isn't it its itself just
+keep kind kinds know known last latest let like likely likes list look looking made main mainly make
+makes making many may me mean means might more most mostly much must my name near nearby need needed
+needs neither never next no nor not nothing now obtain obtained of off offer offers often on once one
+only or other our out over own particularly people per person please possible possibly present presently
+provide provided provides put question questions quite rather ready really recent recently refer refers
+regarding related relevant require required requires right said same saw say says search second see seek
+seeking seem seems seen several shall she should show since small so some somebody someone something
+sometimes sort sorts still such suggest suggests suitable sure take taken takes taking tell than thanks
+that the their them then there there's these they thing things think third this those though thought
+three through to today told too toward towards tried true try two under until up upon us use used using
+usually valid various very want wanted wants was way ways we were what what's when where whereas whether
+which while who who's whom whose why will with within without worse worst would wrong yet you your yours"""
 _PLAIN_WORD = re.compile(r"[^\W_]+")
 # A shorter word of a language that we know no words of is taken for one that only asks.
 _TELLING_LETTERS = 4
