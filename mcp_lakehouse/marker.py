@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,13 @@ from mcp_lakehouse.store import Bucket
 FORMAT = 1
 CACHE_HINT = "set LAKEHOUSE_CACHE to a folder that this user can write to, on a disk with room"
 _MARKER = "_lakehouse.json"
+# What lies beside the marker and is the lake's own.
+PARTS = frozenset((_MARKER, "tables", "index", "system", "_cache"))
+
+
+def is_lake(names: Collection[str]) -> bool:
+    """Whether these are the names in a lake's folder."""
+    return _MARKER in names
 
 
 def cache_folder(bucket: Bucket, settings: Settings) -> Path:

@@ -1,4 +1,5 @@
-"""Walking folders: links to folders are not followed, hidden names are passed over, work is bounded."""
+"""Walking folders: links to folders are not followed, hidden names and the insides of lakes are passed over, work is
+bounded."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mcp_lakehouse.errors import LimitExceeded, UnreadableSource
+from mcp_lakehouse.marker import PARTS, is_lake
 
 _WILD = re.compile(r"[*?\[]")
 
@@ -62,8 +64,9 @@ def _walk(folder: Path, source: str, limit: int, *, depth: int | None, hidden: b
         if seen > limit:
             raise LimitExceeded(f"{source[:200]!r} holds more than {limit:,} entries", hint="name a smaller folder")
         folders = []
+        own = PARTS if is_lake([entry.name for entry in found]) else frozenset()
         for entry in found:
-            if entry.name.startswith(".") and not hidden:
+            if entry.name in own or (entry.name.startswith(".") and not hidden):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 folders.append((Path(entry.path), f"{prefix}{entry.name}/", level + 1))

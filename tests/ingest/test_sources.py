@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mcp_lakehouse import Lakehouse
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.errors import Cancelled, InvalidInput, LimitExceeded, NotAllowed, NotFound, UnreadableSource
 from mcp_lakehouse.ingest import walk
@@ -51,6 +52,20 @@ def test_a_file_is_found_by_path_url_and_relative_to_a_root(root: Path) -> None:
     assert find(root, str(path)) == [expected]
     assert find(root, f"file://{root}/sales%201.csv") == [expected]
     assert find(root, "sales 1.csv") == [expected]
+
+
+def test_the_insides_of_a_lake_are_no_sources(root: Path) -> None:
+    """The default lake lies in the working directory, whose files are loaded into it."""
+    with Lakehouse.open(root / "lakehouse", allow=[root]) as lake:
+        lake.ingest({"text": CSV, "name": "t.csv"})
+    (root / "a.csv").write_text(CSV)
+    (root / "lakehouse" / "mine.csv").write_text(CSV)
+    (root / "other" / "tables").mkdir(parents=True)
+    (root / "other" / "tables" / "b.csv").write_text(CSV)
+    assert names(find(root, str(root))) == ["a.csv", "lakehouse/mine.csv", "other/tables/b.csv"]
+    assert names(find(root, f"{root}/**/*.*")) == ["a.csv", "lakehouse/mine.csv", "other/tables/b.csv"]
+    inside = find(root, f"{root}/lakehouse/tables/t/*.parquet")
+    assert [file.format for file in inside] == ["parquet"]
 
 
 def test_folders_and_globs_are_walked_in_order_and_skip_what_cannot_be_loaded(root: Path) -> None:
