@@ -23,7 +23,7 @@ def is_code(text: str, start: int) -> bool:
 
 
 def header_of(text: str, start: int) -> tuple[list[str], int] | None:
-    """The column names of the table whose row begins at `start`, and where the row's quote begins.
+    """The column names of the table whose row begins at `start`, empty ones too, and where the row's quote begins.
 
     That is the header's line if the row is the first below it, else `start`. `None` where it is no such row.
     """
@@ -41,7 +41,7 @@ def header_of(text: str, start: int) -> tuple[list[str], int] | None:
                 if above
                 else start - len(line) - len(header) - 2 - (len(text[:start]) - text.rfind("\n", 0, start) - 1)
             )
-            return ([name for name in names if name], begins) if header.count("|") else None
+            return (names, begins) if header.count("|") else None
         if not line.lstrip().startswith("|"):
             return None
     return None
@@ -53,7 +53,8 @@ def cells(text: str, start: int, end: int) -> str:
     values = [value.strip() for value in text[start:end].strip().strip("|").split("|")]
     if head is None or len(head[0]) != len(values):
         return text[start:end]
-    return "; ".join(f"{name}: {value}" for name, value in zip(head[0], values, strict=True) if value)
+    named = zip(head[0], values, strict=True)
+    return "; ".join(f"{name}: {value}" if name else value for name, value in named if value)
 
 
 def _line(text: str, start: int) -> str:

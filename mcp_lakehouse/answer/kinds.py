@@ -71,6 +71,11 @@ _MONEY_WORD = re.compile(rf"\b(?:{_MONEY_WORDS})\b", re.IGNORECASE)
 _COMPILED = tuple((kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _QUESTIONS)
 # A word of asking that stands later in the question introduces a clause of it: "what happens when …".
 _ASKING = re.compile(r"\b(?:what|which|how|why|who|whom|whose|where|when)\b", re.IGNORECASE)
+_NAME_OF = re.compile(
+    r"\bnames? of (?:(?:the|a|an|our|your|my|his|her|their|two|three|all) )*"
+    r"(?P<whose>[\w-]+(?: (?!who\b|that\b|of\b|in\b|on\b|at\b|is\b|was\b)[\w-]+)?)",
+    re.IGNORECASE,
+)
 _COUNTED = re.compile(
     r"\b(?:how many|(?:number|amount|quantity|count) of)\s+(?:of\s+)?(?:(?:the|our|their|these|those|all)\s+)?"
     r"((?:[\w-]+\s*){1,6})",
@@ -106,6 +111,11 @@ _NOBODY = frozenset(
     event moment percent patent agent want front print point independent sufficient efficient apparent significant
     constant plant important relevant amount account restaurant fee free see three tree degree employee's guarantee
     committee coffee week been seen need feed between then when open even often""".split()
+)
+# They have names that are no person's.
+_BODIES = frozenset(
+    """team teams department committee board council company group authority agency office union bank court police
+    government ministry university institute foundation association reception security maintenance""".split()
 )
 _CALENDAR = frozenset(
     """january february march april may june july august september october november december jan feb mar apr jun jul
@@ -143,6 +153,9 @@ class Kind:
 def kind_of(question: str) -> Kind | None:
     """The kind of value the question asks for; `None` where any sentence may answer."""
     first = _ASKING.search(question)
+    named = _NAME_OF.search(question)
+    if named and _ROLE.search(named["whose"]) and not (_NOBODY | _BODIES) & set(named["whose"].lower().split()):
+        return Kind(PERSON, "name", "", question, frozenset())
     for name, pattern in _COMPILED:
         match = pattern.search(question)
         if match is None or (name in (TIME, PERSON, PLACE) and (first is None or first.start() < match.start())):

@@ -32,6 +32,14 @@ _MONTH = re.compile(
     r"(?:Jan(?:uar|uary)?|Jänner|Feb(?:ruar|ruary)?|März?|Apr(?:il)?|Mai|Jun[ie]?|Jul[iy]?|Aug(?:ust)?|Sept?(?:ember)?"
     r"|O[kc]t(?:ober)?|Nov(?:ember)?|De[zc](?:ember)?)\b"
 )
+# No sentence and no line of a list ends with these.
+_UNFINISHED = re.compile(
+    r"(?:,|\b(?:a|an|the|and|or|but|nor|of|in|on|at|to|for|from|with|without|by|as|than|that|which|who|whose|into|onto"
+    r"|between|is|are|was|were|has|have|had|their|its|his|her|our|your|my))$"
+)
+_OF_A_DATE = re.compile(
+    r"\b(?:January|February|March|April|May|June|July|August|September|October|November|December)(?: \d{1,2},?)?$"
+)
 _BLOCK_LINE = re.compile(r"[ \t]*(?:\||```|~~~)")
 _BULLET = re.compile(r"\s*(?:[-*•·–]|\d{1,3}[.)]|[a-z][.)]|#{1,6})\s", re.IGNORECASE)
 _SOFT_BREAK = re.compile(r"[;:]\s|,\s|\s")
@@ -73,6 +81,8 @@ def _ends(text: str, start: int, match: re.Match[str], wrapped: bool, margin: in
             return False
         if before.endswith((".", "!", "?")) and not _ABBREVIATION.search(before[-13:-1]):
             return True
+        if _UNFINISHED.search(before[-16:]) or (_OF_A_DATE.search(before[-12:]) and after.lstrip()[:1].isdigit()):
+            return False
         # Whoever breaks lines at a margin breaks them where the next word does not fit.
         full = len(line) + 1 + len(after.split(maxsplit=1)[0]) > margin > 0
         return not (wrapped or full or after.lstrip()[:1].islower())

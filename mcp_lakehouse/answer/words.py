@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from mcp_lakehouse.answer.forms import Forms, slips
 from mcp_lakehouse.answer.languages import ASKING_ELSEWHERE
 from mcp_lakehouse.index.analysis import Analyser
 
@@ -13,7 +14,7 @@ from mcp_lakehouse.index.analysis import Analyser
 _ASKING = """a able about above according across actually after again against all allow allowed allows along already
 also although always am among an and another answer any anybody anyone anything are aren't around as ask
 asked associated at available bad based be because become becomes been before being believe below best
-better between big both bring brings bringing brought but by call called came can can't cannot case cases
+better between big both bring bringing brings brought but by call called came can can't cannot case cases
 certain close come comes concerning consist consists contain contains could current currently describe
 despite did different do does doesn't doing don't done down during each either else especially etc even
 ever every everything exactly example examples exist few find first follow following follows for from
@@ -30,8 +31,9 @@ seeking seem seems seen several shall she should show since small so some somebo
 sometimes sort sorts still such suggest suggests suitable sure take taken takes taking tell than thanks
 that the their them then there there's these they thing things think third this those though thought
 three through to today told too toward towards tried true try two under until up upon us use used using
-usually valid various very want wanted wants was way ways we were what what's when where whereas whether
-which while who who's whom whose why will with within without worse worst would wrong yet you your yours"""
+usually valid various very want wanted wants was way ways we wear wearing were what what's when where
+whereas whether which while who who's whom whose why will with within without worse worst would wrong yet
+you your yours"""
 _PLAIN_WORD = re.compile(r"[^\W_]+")
 # A shorter word of a language that we know no words of is taken for one that only asks.
 _TELLING_LETTERS = 4
@@ -51,6 +53,7 @@ class Words:
         self._analyser = Analyser()
         self._asking = frozenset(self._analyser.words(_ASKING))
         self._english = frozenset(_ASKING.split())
+        self._forms = Forms(self._analyser.words)
         self._elsewhere = {name: frozenset(words.split()) for name, words in ASKING_ELSEWHERE.items()}
 
     def terms(self, text: str) -> list[str]:
@@ -74,11 +77,20 @@ class Words:
         return [term for term in terms if term not in only_asks] or (terms if language is None else [])
 
     def alike(self, question: str, terms: Iterable[str]) -> dict[str, frozenset[str]]:
-        """The question's terms that these terms are other forms of, by such a term; none for an English question."""
-        if not self._language(question)[1]:
-            return {}
+        """Which of these terms the question writes differently: each with the question's terms it stands for.
+
+        In English those are irregular forms, close synonyms and slips of a key (names are not guessed at); in
+        other languages words that begin alike.
+        """
         asked = [term for term in self.asked(question) if term.isalpha()]
-        found = {term: frozenset(each for each in asked if _begin_alike(each, term)) for term in terms}
+        terms = frozenset(terms)
+        if self._language(question)[1]:
+            found = {term: frozenset(each for each in asked if _begin_alike(each, term)) for term in terms}
+        else:
+            found = dict(slips([term for term in asked if term not in self.named(question)], terms))
+            for each in asked:
+                for other in self._forms.others(each) & terms:
+                    found[other] = found.get(other, frozenset()) | {each}
         return {term: each for term, each in found.items() if each}
 
     def _language(self, question: str) -> tuple[str | None, frozenset[str]]:

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 _NOISE = "script, style, noscript, template, nav, iframe, svg, canvas, object, button, select, dialog"
 # What surrounds the content of a page that does not mark it with <main>.
-_SURROUNDINGS = "body > footer, body > aside"
+_SURROUNDINGS = "body > aside"
+# Where addresses and opening hours stand; read last.
+_FOOTER = "body > footer"
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _BLOCKS = frozenset(
     "address article aside blockquote body caption dd details div dl dt fieldset figcaption figure footer form header "
@@ -38,7 +40,12 @@ def html_parts(text: str) -> Iterator[tuple[int | None, str | None, str]]:
     root = mains[0] if len(mains) == 1 else tree.body
     if root is None:
         return
+    footers = tree.css(_FOOTER)
+    last = [part for footer in footers for part in _sections(footer, name or None)]
+    for footer in footers:
+        footer.decompose()
     yield from _sections(root, name or None)
+    yield from last
 
 
 def _sections(root: LexborNode, title: str | None) -> Iterator[tuple[int | None, str | None, str]]:
