@@ -18,12 +18,12 @@ from mcp_lakehouse.index.keywords import Keywords
 from mcp_lakehouse.index.names import leaf
 from mcp_lakehouse.index.passages import Passages
 from mcp_lakehouse.index.recipe import Recipe
+from mcp_lakehouse.sql.numbers import ROW_BITS
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-ROW_BITS = 40
 # Naming a passage to the keyword index takes as long as fetching so many of its hits (measured).
 _NAMED_HITS = 14
 

@@ -7,7 +7,6 @@ are allowed first, then outside access is switched off, then the configuration i
 
 from __future__ import annotations
 
-import base64
 import errno
 import json
 import os
@@ -20,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcp_lakehouse.errors import InvalidInput, LakehouseError, LimitExceeded, StatementFailed, StorageFailed
-from mcp_lakehouse.limits import KIB
 from mcp_lakehouse.sql import hints
 from mcp_lakehouse.sql.guard import RESULT_PREFIX, SYSTEM_SCHEMA, Checked, Parser, TableName, check, check_condition
+from mcp_lakehouse.sql.numbers import pack
 from mcp_lakehouse.sql.repeatable import columns_asked, repeatable_functions
 from mcp_lakehouse.sql.values import literal, quote, wire_type
 from mcp_lakehouse.sql.views import ROW_NUMBER, ROWS_UNIT, Views, place
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _STREAM_ROWS = 16_384
-_INLINE_BYTES = 64 * KIB
 _KEPT_CHECKS = 256
 # The engine itself allows expressions 1,000 deep; each is up to four levels of its JSON tree.
 _TREE_DEPTH = 5_000
@@ -239,8 +237,9 @@ class Engine:
         except _engine_errors() as error:
             raise _of_condition(self._explain(error, checked)) from None
         answer: Message = {"repeatable": repeatable}
-        if numbers.nbytes <= _INLINE_BYTES:
-            return answer | {"rows": base64.b64encode(numbers.tobytes()).decode()}
+        packed = pack(numbers)
+        if packed is not None:
+            return answer | {"rows": packed}
         path = self._scratch / f"{request['result_id']}.rows"
         numbers.tofile(path)
         return answer | {"file": str(path)}

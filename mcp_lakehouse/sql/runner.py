@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import secrets
 import time
@@ -18,6 +17,7 @@ from mcp_lakehouse.errors import InvalidInput, LakehouseError
 from mcp_lakehouse.limits import Limits, SqlLimits
 from mcp_lakehouse.records import Column, Json, QueryResult
 from mcp_lakehouse.sql.guard import TableName
+from mcp_lakehouse.sql.numbers import unpack
 from mcp_lakehouse.sql.repeated import Reads, Repeated
 from mcp_lakehouse.sql.results import Results, StoredResult
 from mcp_lakehouse.table import TableColumn
@@ -209,7 +209,7 @@ class Runner:
                     on_timeout="the filter",
                 )
             if "rows" in answer:
-                return np.frombuffer(base64.b64decode(answer["rows"]), np.int64), answer["repeatable"]
+                return unpack(answer["rows"]), answer["repeatable"]
             path = Path(answer["file"])
             try:
                 return np.fromfile(path, np.int64), answer["repeatable"]
