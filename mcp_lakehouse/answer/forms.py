@@ -100,6 +100,7 @@ collision collide crash accident strike
 company firm
 cost price fee charge rate tariff
 couch sofa
+course training
 deadline due
 delete remove erase
 deliver delivery ship dispatch

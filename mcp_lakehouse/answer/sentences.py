@@ -9,7 +9,7 @@ from collections.abc import Iterator
 _END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”）]*|\n")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\[])(?:[A-Za-z]|(?:[A-Za-z]\.)+[A-Za-z]|et al|cf|vs|etc|approx|ca|nos|fig|figs|eq|eqs|ref|refs|sec|ch"
-    r"|nr|abs|art|bzw|usw|ggf|evtl|inkl|zzgl|vgl|str|tel|mio|mrd|env|vol|pp|ed|eds|dr|mr|mrs|ms|prof|sr|jr|st|inc|ltd|co|corp|dept|est|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)$",
+    r"|nr|abs|art|bzw|usw|ggf|evtl|inkl|zzgl|vgl|str|tel|mio|mrd|env|vol|pp|ed|eds|dr|mr|mrs|ms|messrs|prof|capt|cmdr|lt|sgt|rev|hon|sr|jr|st|inc|ltd|co|corp|dept|est|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)$",
     re.IGNORECASE,
 )
 # A unit behind its number is none of them: "after 200 ms."

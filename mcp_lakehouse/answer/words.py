@@ -25,7 +25,7 @@ keep kind kinds know known last latest let like likely likes list look looking m
 makes making many may me mean means might more most mostly much must my name near nearby need needed
 needs neither never next no nor not nothing now obtain obtained of off offer offers often on once one
 only or other our out over own particularly people per person please possible possibly present presently
-provide provided provides put question questions quite rather ready really recent recently refer refers
+provide provided provides put question questions rather ready really recent recently refer refers
 regarding related relevant require required requires right said same saw say says search second see seek
 seeking seem seems seen several shall she should show since small so some somebody someone something
 sometimes sort sorts still such suggest suggests suitable sure take taken takes taking tell than thanks

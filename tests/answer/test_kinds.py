@@ -79,6 +79,8 @@ TOOLS = (
         ("What is the phone number of the gate?", "telephone number"),
         ("What is the e-mail address of the clerk?", "e-mail address"),
         ("How strong is the effect?", "size"),
+        ("What is the name of the passenger who broke a wrist?", "person"),
+        ("What are the names of the two drivers?", "person"),
     ],
 )
 def test_a_question_asks_for_a_kind_of_value(question: str, name: str) -> None:
@@ -101,6 +103,8 @@ def test_a_question_asks_for_a_kind_of_value(question: str, name: str) -> None:
         "Is the yard open?",
         "Explain how retries work where the network is slow",
         "Wie viele Tage?",
+        "What is the name of the company?",
+        "What is the name of the paper?",
     ],
 )
 def test_other_questions_ask_for_none(question: str) -> None:

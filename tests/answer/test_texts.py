@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mcp_lakehouse.answer.blocks import cells
 from mcp_lakehouse.answer.quotes import locate
 from mcp_lakehouse.answer.sentences import sentences
 from mcp_lakehouse.answer.words import Words, coverage, weights
@@ -29,6 +30,15 @@ def cut(text: str, longest: int = 600) -> list[str]:
             ["Forklift operator", "Chicago, IL", "- Loaded trucks", "- Trained staff"],
         ),
         ("A line that was\nbroken by hand.", ["A line that was\nbroken by hand."]),
+        (
+            "Sailed with 63 passengers and\n7 crew, inbound from\nVarra. Note,\n2 hurt.",
+            ["Sailed with 63 passengers and\n7 crew, inbound from\nVarra.", "Note,\n2 hurt."],
+        ),
+        (
+            "The hose was fitted in March\n2017 by Capt. E. Morrow.",
+            ["The hose was fitted in March\n2017 by Capt. E. Morrow."],
+        ),
+        ("16:40 Steering lost\n16:42 Struck the pier", ["16:40 Steering lost", "16:42 Struck the pier"]),
         ("1. Wash hands. Then go.", ["1. Wash hands.", "Then go."]),
         ("今日は雨です。明日は晴れ。", ["今日は雨です。", "明日は晴れ。"]),
         ("", []),
@@ -119,3 +129,9 @@ def test_short_lines_and_headings_stand_alone() -> None:
         "Closed",
         wide,
     ]
+
+
+def test_a_row_of_a_table_is_told_by_its_columns_with_or_without_names() -> None:
+    text = "| | Mon | Sun |\n|---|---|---|\n| Desk | 8-18 | Closed |"
+    start = text.rindex("| Desk")
+    assert cells(text, start, len(text)) == "Desk; Mon: 8-18; Sun: Closed"

@@ -94,6 +94,7 @@ def test_html_is_read_as_a_person_would() -> None:
         ("One two", "One two\na\nb <3\n\ntail"),
         ("One two > Sub", "Sub\n- x\n- y\n\n| p | q |\n| --- | --- |\n| 1 | 2 |\n\nk\n  l"),
         ("Three", "Three\nend"),
+        ("T & U", "imprint"),
     ]
 
 
