@@ -99,6 +99,7 @@ class Loader:
             given = _Given(request, contents, problems)
             with self._lend(cancel) as worker, emptied(worker.scratch):
                 loaded = self._read(worker, fresh, present, given, progress, cancel)
+                loaded.notes.extend(telling.loaded_once(contents, fresh))
                 return self._commit(name, loaded, given, fresh, worker, cancel)
         finally:
             if isinstance(request.source, InlineText):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mcp_lakehouse.catalog.catalog import Dataset, changes
+from mcp_lakehouse.ingest.files import SourceFile
 from mcp_lakehouse.records import InferredColumn, IngestReport
 
 # Commits looked through for the last change of data; property changes lie between.
@@ -21,6 +22,18 @@ def some(names: Sequence[str]) -> str:
 def replaced(present: Dataset) -> str:
     """All earlier rows are gone."""
     return f"the {present.snapshot.rows:,} rows of v{present.snapshot.version} were replaced"
+
+
+def loaded_once(contents: Mapping[SourceFile, str], loaded: Sequence[SourceFile]) -> list[str]:
+    """Of these files some hold the same bytes; of each content the first is loaded."""
+    first = {contents[file]: file.name for file in loaded}
+    same = [
+        (file.name, first[content]) for file, content in contents.items() if content in first and file not in loaded
+    ]
+    if not same:
+        return []
+    one = f"{same[0][0]} holds the same bytes as {same[0][1]}"
+    return [one + (f" (and {len(same) - 1:,} more of that kind)" if len(same) > 1 else "") + ": loaded once"]
 
 
 def sources_stay(sources: Sequence[str]) -> list[str]:

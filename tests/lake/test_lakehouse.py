@@ -260,3 +260,14 @@ def test_an_upsert_on_a_key_that_was_not_unique_says_what_it_did(lake: Lakehouse
     assert any("not unique" in note for note in report.notes)
     assert any("does not have" in note and "w" in note for note in report.notes)
     assert rows(lake, "SELECT * FROM doubled") == [[1, "c", None]]
+
+
+def test_files_with_the_same_bytes_are_loaded_once_and_told(lake: Lakehouse, place: Place) -> None:
+    folder = place.files / "same"
+    folder.mkdir()
+    for name in ("one.csv", "two.csv", "three.csv"):
+        (folder / name).write_text("a\n1\n")
+    (folder / "other.csv").write_text("a\n2\n")
+    report = lake.ingest(folder)
+    assert report.rows_added == 2
+    assert report.notes == ["three.csv holds the same bytes as one.csv (and 1 more of that kind): loaded once"]
