@@ -22,6 +22,8 @@ from mcp_lakehouse.llm.embedder import default_spec
 
 K = 10
 ASKED = 40
+# Both are warm: as many other questions were asked before, under this filter.
+WARM_UP = f"draw < {DRAWN // 10} AND id >= 0"
 
 
 class Remembering:
@@ -60,6 +62,9 @@ def _section(base: Corpus, folder: Path) -> str:
         embedder: Any = Remembering(base)
         lake._indexes._embedders[embedder.spec] = embedder
         lake.ingest(source, dataset="texts", text=["text"])
+        for text, vector in zip(base.asked[ASKED : 2 * ASKED], base.queries[ASKED : 2 * ASKED], strict=True):
+            lake.search(text, "texts", WARM_UP, K)
+            peer(text, vector, WARM_UP)
         lines = [_line(lake, peer, rows, share) for share in (*SHARES, None)]
     head = [
         "rows that match", "served by", "new filter, p50 ms", "p99 ms", "filter asked before, p50 ms", "p99 ms",
@@ -68,7 +73,8 @@ def _section(base: Corpus, folder: Path) -> str:
     return (
         f"### Hybrid search with a filter: {len(base.vectors):,} × {base.vectors.shape[1]}\n\n"
         f"SQL filter, vectors, keywords, fusion and the rows of {K} hits, without embedding the query; {base.source}. "
-        f"LanceDB: IVF_HNSW_SQ and its own full-text index, reciprocal rank fusion, indices on the filter's columns.\n\n"
+        f"LanceDB: IVF_HNSW_SQ and its own full-text index, reciprocal rank fusion, indices on the filter's columns. "
+        f"Both were asked {ASKED} other questions before.\n\n"
     ) + table(head, lines)
 
 

@@ -68,11 +68,12 @@ class Postings:
         return [kept[word] for word in words]
 
     def _read_one(self, counts: dict[str, int]) -> None:
-        """Read the most common of too many words, if there is room, so that later searches find less to read."""
-        most = min(_WORD, (_BYTES - self._bytes) // _BYTES_OF_A_PASSAGE)
-        readable = [word for word, count in counts.items() if count <= most]
-        if readable:
-            word = max(readable, key=lambda each: counts[each])
+        """Read the most common of too many words, so that later searches find less to read.
+
+        Only if there is room for each of them: a search needs all of its words.
+        """
+        word = max(counts, key=lambda each: counts[each])
+        if counts[word] <= _WORD and self._bytes + sum(counts.values()) * _BYTES_OF_A_PASSAGE <= _BYTES:
             self._read(word, counts[word])
 
     def _read(self, word: str, count: int) -> Posting:

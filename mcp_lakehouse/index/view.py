@@ -88,6 +88,7 @@ class View:
     _by_ordinal: Mapping[int, Part] = field(init=False)
     _by_name: Mapping[str, Part] = field(init=False)
     _starts: list[int] = field(init=False)
+    _plain: dict[int, bool] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._by_ordinal = {part.ordinal: part for part in self.parts if part.ordinal >= 0}
@@ -136,8 +137,19 @@ class View:
                 continue
             chosen = np.zeros(part.passages.file_rows, np.bool_)
             chosen[here] = True
-            allowed[part.start : part.start + len(part.passages)] = chosen[part.passages.rows]
+            if not self._is_plain(part):
+                chosen = chosen[part.passages.rows]
+            allowed[part.start : part.start + len(part.passages)] = chosen
         return allowed
+
+    def _is_plain(self, part: Part) -> bool:
+        """Whether each row of the part's file is one passage, in order."""
+        import numpy as np
+
+        if part.ordinal not in self._plain:
+            rows, count = part.passages.rows, part.passages.file_rows
+            self._plain[part.ordinal] = len(rows) == count and bool((rows == np.arange(count)).all())
+        return self._plain[part.ordinal]
 
     def candidates(
         self,
