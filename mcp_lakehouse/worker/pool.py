@@ -16,6 +16,8 @@ SPARE_AFTER_SECONDS = 0.1
 # After a cancelled call the processor is to be quiet: what is only nice to have starts later.
 REPLACE_AFTER_SECONDS = 2.5
 _WANTED = 2
+# A call on a worker that is still starting is slow for that reason, and needs no spare beside it.
+_STARTING_SECONDS = 1.0
 
 
 class Pool:
@@ -33,6 +35,7 @@ class Pool:
         self._changed = threading.Condition()
         self._spare_after_seconds = spare_after_seconds
         self._timer: threading.Timer | None = None
+        self._due = 0.0
         self._quiet_until = 0.0
 
     def warm(self) -> None:
@@ -111,22 +114,34 @@ class Pool:
             self.warm()
 
     def _top_up_after(self, seconds: float) -> None:
+        due = time.monotonic() + seconds
         with self._changed:
             enough = self._idle and len(self._idle) + len(self._busy) >= min(_WANTED, self._size)
-            if self._closed or enough or self._timer is not None:
+            if self._closed or enough or (self._timer is not None and self._due <= due):
                 return
-            self._timer = threading.Timer(seconds, self._top_up)
+            if self._timer is not None:
+                # One that waits for the processor to have been quiet; a call at work wants its spare sooner.
+                self._timer.cancel()
+            self._due = due
+            self._timer = threading.Timer(seconds, self._top_up, (due,))
             self._timer.daemon = True
             self._timer.start()
 
-    def _top_up(self) -> None:
+    def _top_up(self, due: float) -> None:
         """Start what is missing: a spare where all are at work, a second one where there is only one."""
         with self._changed:
+            if self._due != due:
+                # It fired while another one took its place.
+                return
             self._timer = None
-            quiet_for = self._quiet_until - time.monotonic()
+            now = time.monotonic()
+            quiet_for = self._quiet_until - now
+            starting_for = _STARTING_SECONDS - min((now - worker.started for worker in self._busy), default=now)
             few = len(self._idle) + len(self._busy) < min(_WANTED, self._size)
             if not self._closed and (few or not self._idle) and len(self._busy) < self._size:
                 if self._idle and quiet_for > 0:
                     self._top_up_after(quiet_for)
+                elif starting_for > 0:
+                    self._top_up_after(starting_for)
                 else:
                     self._idle.append(self._start())

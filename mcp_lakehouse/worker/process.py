@@ -36,6 +36,7 @@ class Worker:
     def __init__(self, role: str, config: Message, *, scratch: Path) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         self.scratch = scratch
+        self.started = time.monotonic()
         ours, theirs = socket.socketpair()
         # The worker ends itself when this pipe closes, so it cannot outlive a killed parent.
         lifeline_read, self._lifeline = os.pipe()
