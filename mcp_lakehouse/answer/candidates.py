@@ -10,6 +10,7 @@ from mcp_lakehouse.answer.amounts import MONEY
 from mcp_lakehouse.answer.blocks import cells, is_frame
 from mcp_lakehouse.answer.kinds import MONEY_KIND, SIZE, Kind, held
 from mcp_lakehouse.answer.limits import AnswerLimits
+from mcp_lakehouse.answer.ranges import outside
 from mcp_lakehouse.answer.sentences import sentences
 from mcp_lakehouse.answer.words import Words, coverage
 from mcp_lakehouse.records import Hit, Json
@@ -111,7 +112,10 @@ def candidates(
         # A row of a table says nothing of the next one.
         near = frozenset(spans[n - 1][2] if n and "|" not in text else ())
         mute = text.endswith(_ANSWERS_NOTHING) or text.startswith("#") or is_frame(hit.text, start, end)
-        value = max(held(kind, cells(hit.text, start, end)), _OF_COLUMNS * held(kind, columns)) if kind else 1.0
+        told = cells(hit.text, start, end)
+        value = max(held(kind, told), _OF_COLUMNS * held(kind, columns)) if kind else 1.0
+        if "|" in text and outside(question, told):
+            value = 0.0
         line = n == 0 and hit.text[end : end + 1] == "\n" and text[-1] not in ENDS_A_SENTENCE and "|" not in text
         yield Candidate(number, start, end, text, terms, frame | near | lead, value, mute, line)
         lead = terms if _leads(hit.text, start, end) else lead
