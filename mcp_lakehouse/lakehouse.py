@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
-import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -31,14 +30,11 @@ from mcp_lakehouse.catalog.visible import Visible
 from mcp_lakehouse.errors import Cancelled, InvalidInput, LakehouseError, NotAllowed, NotFound, StorageFailed
 from mcp_lakehouse.index.citation import with_warning
 from mcp_lakehouse.index.indexes import Indexes
-from mcp_lakehouse.index.requests import Build, Query
+from mcp_lakehouse.index.requests import Build, Progress, Query
 from mcp_lakehouse.index.rows import BATCH_ROWS
-from mcp_lakehouse.ingest.compaction import merged
-from mcp_lakehouse.ingest.load import REJECTS_PREFIX, Loader, Progress, Request
-from mcp_lakehouse.ingest.sources import Source, as_given
-from mcp_lakehouse.ingest.staging import emptied
 from mcp_lakehouse.journal import Journal
 from mcp_lakehouse.marker import CACHE_HINT, cache_folder, check_marker
+from mcp_lakehouse.names import REJECTS_PREFIX
 from mcp_lakehouse.records import (
     Answer,
     DatasetDescription,
@@ -71,6 +67,8 @@ if TYPE_CHECKING:
 
     from mcp_lakehouse.answer.answering import Answering
     from mcp_lakehouse.index.search import Searcher
+    from mcp_lakehouse.ingest.load import Loader
+    from mcp_lakehouse.ingest.sources import Source
 
 _DESCRIBED_COLUMNS = 200
 _LINEAGE_ENTRIES = 5
@@ -114,15 +112,6 @@ class Lakehouse:
         self._runner = Runner(visible.resolve, self.results, self._limits, scratch=self._scratch, data=self._data)
         self._statistics = Statistics(cache / "statistics", self._first_row)
         self._loaders = Pool(self._start_loader, size=2, what="ingest")
-        self._loader = Loader(
-            self.catalog,
-            self._limits.ingest,
-            lend=lambda cancel: self._loaders.lend(timeout_seconds=self._limits.ingest.timeout_seconds, cancel=cancel),
-            keep_rejects=lambda records: self._append_journal("rejects", records),
-            local_files=self._copies.paths,
-            allowed_roots=settings.allowed_roots,
-            scratch=self.uploads,
-        )
         self._journal = Journal(self._append_journal)
         self._journal_lock = threading.Lock()
 
@@ -180,6 +169,21 @@ class Lakehouse:
     def confinement(self) -> Message:
         """What the kernel adds to the lock of a SQL worker here."""
         return self._runner.confinement()
+
+    @cached_property
+    def _loader(self) -> Loader:
+        # Loaded with the first source: nothing before it, the first reply above all, is to wait for that.
+        from mcp_lakehouse.ingest.load import Loader
+
+        return Loader(
+            self.catalog,
+            self._limits.ingest,
+            lend=lambda cancel: self._loaders.lend(timeout_seconds=self._limits.ingest.timeout_seconds, cancel=cancel),
+            keep_rejects=lambda records: self._append_journal("rejects", records),
+            local_files=self._copies.paths,
+            allowed_roots=self.settings.allowed_roots,
+            scratch=self.uploads,
+        )
 
     @property
     def uploads(self) -> Path:
@@ -341,6 +345,9 @@ class Lakehouse:
         One atomic version, or none. The same bytes twice change nothing and the report says so. `mode="upsert"`
         replaces rows by `key`, of documents all rows of each source that is loaded, without a key.
         """
+        from mcp_lakehouse.ingest.load import Request
+        from mcp_lakehouse.ingest.sources import as_given
+
         with self._changing("ingest", dataset):
             request = Request(
                 source=as_given(source),
@@ -433,6 +440,9 @@ class Lakehouse:
 
     def compact(self, dataset: str, *, who: str | None = None) -> int:
         """Rewrite a dataset's many small files into few; returns the version that holds them."""
+        from mcp_lakehouse.ingest.compaction import merged
+        from mcp_lakehouse.ingest.staging import emptied
+
         with self._changing("compact", dataset):
             found = self.catalog.get(dataset)
             snapshot = found.snapshot
@@ -528,18 +538,9 @@ class Lakehouse:
         return self._runner.page(stored, offset=offset, max_rows=max_rows, cancel=cancel)
 
     def _start_loader(self) -> Worker:
-        limits = self._limits.ingest
-        scratch = self._scratch / f"load-{secrets.token_hex(8)}"
-        roots = [str(root) for root in self.settings.allowed_roots]
-        config: Message = {
-            "readable": [*roots, str(self._scratch), *(str(folder) for folder in self._data)],
-            "writable": [str(scratch)],
-            "memory_bytes": limits.memory_bytes,
-            "threads": self._limits.sql.threads,
-            "address_space_bytes": limits.memory_bytes + self._limits.sql.address_space_headroom_bytes,
-            "file_bytes": 1 << 40,
-        }
-        return Worker("load", config, scratch=scratch)
+        from mcp_lakehouse.ingest.workers import start_loader
+
+        return start_loader(self._limits, readable=[*self.settings.allowed_roots, *self._data], scratch=self._scratch)
 
     @contextlib.contextmanager
     def _changing(self, operation: str, dataset: str | None) -> Iterator[None]:

@@ -10,6 +10,8 @@ from pathlib import PurePath
 from mcp_lakehouse.errors import InvalidInput
 
 MAX_NAME_CHARS = 64
+# Of the handles of rows that a load rejected.
+REJECTS_PREFIX = "lakehouse://rejects/"
 # Schemas and catalogs of the SQL engine: a dataset of that name could not be told from them.
 RESERVED = frozenset({"system", "main", "information_schema", "pg_catalog", "temp"})
 _COMPRESSED = (".gz", ".zst")

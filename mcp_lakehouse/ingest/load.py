@@ -27,6 +27,7 @@ from mcp_lakehouse.ingest.sources import InlineText, SourceFile, check_name, dat
 from mcp_lakehouse.ingest.staging import emptied, new_staging, of_dataset
 from mcp_lakehouse.ingest.types import merge_columns
 from mcp_lakehouse.limits import IngestLimits
+from mcp_lakehouse.names import REJECTS_PREFIX
 from mcp_lakehouse.records import InferredColumn, IngestReport
 from mcp_lakehouse.table import ABSENT, DataFile, Table, TableColumn, exact_in_double
 from mcp_lakehouse.worker.channel import Message
@@ -35,7 +36,6 @@ from mcp_lakehouse.worker.process import Worker
 # done, total (0 where unknown), what is going on.
 Progress = Callable[[float, float, str], None]
 MODES = ("append", "replace", "upsert")
-REJECTS_PREFIX = "lakehouse://rejects/"
 _BACKOFF_SECONDS = (0.01, 0.5)
 
 
