@@ -166,9 +166,11 @@ class Searcher:
     ) -> _Source:
         dataset = view.dataset
         embedder = None if mode == "keyword" else self._index_of(dataset.name).embedder(view.recipe)
-        vector = None if embedder is None else self._embed(embedder, text)
+        # Marks alone mean nothing, although a model has a vector for them.
+        telling = any(map(str.isalnum, text))
+        vector = None if embedder is None or not telling else self._embed(embedder, text)
         with trace.span("index.search", dataset=dataset.name):
-            words = "" if mode == "vector" else text
+            words = "" if mode == "vector" or not telling else text
             allowed = chosen.allowed if chosen else None
             candidates = view.candidates(words, vector, depth=depth, allowed=allowed, among=among)
         if chosen is not None:

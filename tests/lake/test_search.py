@@ -116,6 +116,12 @@ def test_any_text_is_a_query(lake: Lakehouse, animals: str, query: str) -> None:
     assert "otter" not in query or found[0].columns["key"] == "a1"
 
 
+@pytest.mark.parametrize("mode", ["hybrid", "vector", "keyword"])
+def test_marks_without_a_word_find_nothing(lake: Lakehouse, animals: str, mode: str) -> None:
+    found = lake.search('?!... --- "" ((', animals, mode=mode)
+    assert (found.results, found.plan[animals]) == ([], "nothing to compare")
+
+
 def test_an_unknown_mode_names_the_known_ones(lake: Lakehouse, animals: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         lake.search("water", datasets=animals, mode="semantic")
