@@ -123,7 +123,7 @@ async def _found(client: Client, people: People, question: Question, way: str) -
 
 def _cited(citation: Mapping[str, Any], people: People) -> str:
     """Who is cited: the quote must be in the résumé of the row that the citation names."""
-    person = people[f"W{int(re.search(r'/rows/([0-9]+)', citation['id'])[1]):06}"]  # type: ignore[index]
+    person = people[f"W{int(re.search(r'/rows/([0-9]+)', citation['id'])[1]):06}"]  # type: ignore[index]  # ids are ours
     if citation["quote"] not in "\n".join(person[column] for column in TEXT if person[column]):
         raise RuntimeError(f"{citation} is not in the résumé of {person['worker_id']}")
     return str(person["worker_id"])

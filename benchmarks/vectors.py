@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
-import psutil  # type: ignore[import-untyped]
+import psutil  # type: ignore[import-untyped]  # it has no types
 from numpy.typing import NDArray
 
 from benchmarks.embedded import Corpus, Floats, corpus, perturbed

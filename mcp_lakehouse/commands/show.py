@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mcp_lakehouse.commands.console import colourful, printable
 from mcp_lakehouse.records import Column, Json, to_json
@@ -128,5 +128,5 @@ def _blocks(names: Sequence[str], texts: Sequence[Sequence[str]], width: int) ->
 def _console(width: int) -> Console:
     from rich.console import Console
 
-    colours = "auto" if colourful(sys.stdout) else None
-    return Console(file=sys.stdout, width=width, highlight=False, markup=False, color_system=colours)  # type: ignore[arg-type]
+    colours: Literal["auto"] | None = "auto" if colourful(sys.stdout) else None
+    return Console(file=sys.stdout, width=width, highlight=False, markup=False, color_system=colours)

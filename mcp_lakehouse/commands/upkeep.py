@@ -77,4 +77,4 @@ def _complete_files(parser: argparse.ArgumentParser, files: object) -> None:
             for command in action.choices.values():
                 _complete_files(command, files)
         elif action.dest in _FILES:
-            action.complete = files  # type: ignore[attr-defined]
+            action.complete = files  # type: ignore[attr-defined]  # shtab's own attribute

@@ -240,8 +240,8 @@ def _fitting(body: dict[str, Json], schema: Schema) -> dict[str, Json]:
 def _fault(body: Mapping[str, Json], schema: Schema) -> str | None:
     """What is wrong with a body, in one short sentence."""
     # It ships no types.
-    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
-    from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
+    from jsonschema.exceptions import best_match  # type: ignore[import-untyped]  # nor here
 
     error = best_match(Draft202012Validator(schema).iter_errors(body))
     if error is None:

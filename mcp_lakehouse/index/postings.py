@@ -2,7 +2,7 @@
 
 The library has no way to look at the best of some passages only. Fetching its best hits until enough of them are
 allowed takes longer the fewer are; adding up the scores of each word over the allowed ones takes the time of reading
-their numbers, and gives the same sums, for BM25 is one term for each word (Robertson and Zaragoza, 2009, eq. 3.15).
+their numbers, and gives the same sums, for BM25 is one term for each word (Robertson and Zaragoza, 2009).
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def as_json(value: object, kind: pa.DataType) -> Json:
             return value
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if types.is_map(kind):
-        return {str(key): as_json(item, kind.item_type) for key, item in value}  # type: ignore[attr-defined]
+        return {str(key): as_json(item, kind.item_type) for key, item in value}  # type: ignore[attr-defined]  # map
     if isinstance(value, dict):
         return {name: as_json(item, kind.field(name).type) for name, item in value.items()}
     if isinstance(value, list):

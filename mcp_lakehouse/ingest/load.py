@@ -244,21 +244,9 @@ class Loader:
         cancel: CancelToken,
     ) -> Loaded:
         """Documents in the place of what the dataset holds of the same sources."""
-        base = present.snapshot.files if present else ()
-        local = {str(path): file for path, file in zip(self._local_files(base), base, strict=True)}
-        with of_dataset(present.name) if present else contextlib.nullcontext():
-            answer = self._call(
-                worker,
-                {
-                    "op": "supersede",
-                    "existing": list(local),
-                    "incoming": [str(file.path) for file in loaded.files],
-                    "sources": [file.name for file in files if file not in loaded.left_out],
-                    "columns": loaded.columns,
-                },
-                progress,
-                cancel,
-            )
+        sources = [file.name for file in files if file not in loaded.left_out]
+        wanted: Message = {"op": "supersede", "sources": sources}
+        answer, local = self._rewritten(worker, wanted, loaded, present, progress, cancel)
         kept = [staged(each["file"]) for each in answer["replaced"] if each["file"] is not None]
         told = telling.superseded(answer["gone"], [(name, other) for name, other in answer["elsewhere"]])
         return replace(
@@ -289,22 +277,8 @@ class Loader:
             )
         if not key:
             raise InvalidInput("mode='upsert' needs a key", hint="give key=[columns that identify a row]")
-        base = present.snapshot.files if present else ()
-        local = {str(path): file for path, file in zip(self._local_files(base), base, strict=True)}
-        with of_dataset(present.name) if present else contextlib.nullcontext():
-            answer = self._call(
-                worker,
-                {
-                    "op": "rewrite",
-                    "existing": list(local),
-                    "incoming": [str(file.path) for file in loaded.files],
-                    "key": key,
-                    "columns": loaded.columns,
-                    "documents": loaded.kind == "documents",
-                },
-                progress,
-                cancel,
-            )
+        wanted: Message = {"op": "rewrite", "key": key, "documents": loaded.kind == "documents"}
+        answer, local = self._rewritten(worker, wanted, loaded, present, progress, cancel)
         replaced = answer["replaced"]
         kept = [staged(each["file"]) for each in replaced if each["file"] is not None]
         notes = [*loaded.notes, *answer.get("notes", [])]
@@ -325,6 +299,27 @@ class Loader:
             base=_version(present),
             removed=[local[each["path"]].key for each in replaced],
         )
+
+    def _rewritten(
+        self,
+        worker: Worker,
+        wanted: Message,
+        loaded: Loaded,
+        present: Dataset | None,
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> tuple[Message, Mapping[str, DataFile]]:
+        """The worker's answer to what is wanted of the present files and the new ones; the present by their paths."""
+        base = present.snapshot.files if present else ()
+        local = {str(path): file for path, file in zip(self._local_files(base), base, strict=True)}
+        request: Message = {
+            **wanted,
+            "existing": list(local),
+            "incoming": [str(file.path) for file in loaded.files],
+            "columns": loaded.columns,
+        }
+        with of_dataset(present.name) if present else contextlib.nullcontext():
+            return self._call(worker, request, progress, cancel), local
 
     def _call(self, worker: Worker, request: Message, progress: Progress, cancel: CancelToken) -> Message:
         limits = self._limits

@@ -40,7 +40,7 @@ def start(config: Message) -> Loader:
     """
     isolated = confine.leave_network()
     # Loaded before the file system is closed off; the readers of rarer formats come when needed.
-    import pyarrow.dataset  # noqa: F401
+    import pyarrow.dataset  # noqa: F401  # as is said above
     import pytz  # noqa: F401  # duckdb imports it when it meets a time zone
 
     spill = Path(config["writable"][0]) / "spill"

@@ -16,7 +16,7 @@ _CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f]")
 
 def pdf_parts(job: Job, path: Path, name: str) -> Iterator[tuple[int | None, str | None, str]]:
     """Page number (from 1) and text. Raises `UnreadableSource` if it is encrypted, damaged, or has only images."""
-    import pypdfium2  # type: ignore[import-untyped]
+    import pypdfium2  # type: ignore[import-untyped]  # it has no types
 
     try:
         document = pypdfium2.PdfDocument(str(path))

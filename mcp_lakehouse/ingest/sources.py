@@ -98,7 +98,7 @@ def fingerprint(file: SourceFile, *, cancel: CancelToken, progress: Callable[[in
     view = memoryview(buffer)
     done = 0
     with open_regular(file.path, file.name) as stream:
-        while count := stream.readinto(buffer):  # type: ignore[attr-defined]
+        while count := stream.readinto(buffer):  # type: ignore[attr-defined]  # BinaryIO lacks what every file has
             cancel.check()
             digest.update(view[:count])
             done += count

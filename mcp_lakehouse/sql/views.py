@@ -66,13 +66,13 @@ class Views:
     def contents(self, checked: Checked) -> list[tuple[Sequence[str], str]] | None:
         """The tables a statement reads and the parent's tokens for what they hold.
 
-        `None` where a table has the name of one of its WITH queries, and either may be meant.
+        `None` where a table has the name of one of its WITH queries, and either may be meant, or is held no more.
         """
-        held = {table: self._held[place(table)] for table in checked.tables}
+        held = {table: self._held.get(place(table)) for table in checked.tables}
         read = {table: token for table, token in held.items() if token != _HIDDEN}
-        if any(table.name in checked.local_names for table in read):
+        if None in read.values() or any(table.name in checked.local_names for table in read):
             return None
-        return [(astuple(table), token) for table, token in read.items()]
+        return [(astuple(table), token) for table, token in read.items() if token]
 
     def _ask(self, checked: Checked, channel: Channel) -> Sequence[Message | None]:
         wanted = [

@@ -54,6 +54,18 @@ class Cli:
         assert "Traceback" not in done.stdout + done.stderr, shown
         return done
 
+    def shell(self, script: str) -> subprocess.CompletedProcess[str]:
+        """A line of bash, with nothing on its standard input."""
+        return subprocess.run(
+            ["bash", "-c", script],
+            cwd=self.folder,
+            env=self.variables(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+
     def json(self, *arguments: str, expect: int = 0, text: str = "") -> Any:
         """What it prints with `--json`, which must be one value and nothing else."""
         return json.loads(self(*arguments, "--json", expect=expect, text=text).stdout)

@@ -118,14 +118,7 @@ def test_a_read_only_lake_refuses_changes(workers: Cli) -> None:
 def test_whoever_reads_may_stop_early(workers: Cli) -> None:
     statement = "SELECT repeat('x', 200) FROM range(1000)"
     script = f'"{COMMAND}" sql "{statement}" --max-rows 1000 | head -n 3; exit ${{PIPESTATUS[0]}}'
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=workers.folder,
-        env=workers.variables(),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
+    done = workers.shell(script)
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 3
     assert "Broken" not in done.stderr

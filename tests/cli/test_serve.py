@@ -130,15 +130,7 @@ def test_messages_may_come_from_a_file(cli: Cli) -> None:
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-"])
 def test_without_its_two_streams_it_says_so(cli: Cli, closed: str) -> None:
-    done = subprocess.run(
-        ["sh", "-c", f"{COMMAND} serve {closed}"],
-        cwd=cli.folder,
-        env=cli.variables(),
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=SECONDS,
-    )
+    done = cli.shell(f'"{COMMAND}" serve {closed}')
     assert done.returncode == 1
     assert "is closed" in done.stderr
     assert "--http" in done.stderr

@@ -56,6 +56,20 @@ async def test_what_is_no_utf8_is_replaced(pipe: tuple[int, int]) -> None:
     assert await received(reader) == ["a\ufffdb"]
 
 
+async def test_ends_that_do_not_wait_are_waited_for(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    for descriptor in pipe:
+        os.set_blocking(descriptor, False)
+
+    async def write() -> None:
+        await Replies(writer).write(LARGE + "\n")
+        os.close(writer)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(write)
+        assert await received(reader) == [LARGE]
+
+
 async def test_a_file_is_read_like_a_pipe(tmp_path: Path) -> None:
     (tmp_path / "in").write_text("one\ntwo\n")
     with (tmp_path / "in").open("rb") as source, (tmp_path / "out").open("wb") as target:

@@ -46,7 +46,10 @@ class Lines:
         parts: list[bytes] = []
         while True:
             await _ready(anyio.wait_readable, self._descriptor)
-            data = os.read(self._descriptor, _READ_BYTES)
+            try:
+                data = os.read(self._descriptor, _READ_BYTES)
+            except BlockingIOError:
+                continue
             *ends, rest = data.split(b"\n")
             for end in ends:
                 yield b"".join([*parts, end]).decode(errors="replace")
@@ -89,7 +92,11 @@ async def _ready(wait: Any, descriptor: int) -> None:
 def _write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
-        view = view[os.write(descriptor, view) :]
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:
+            # Whoever started us made it so that it never waits.
+            select.select([], [descriptor], [])
 
 
 @contextlib.contextmanager
