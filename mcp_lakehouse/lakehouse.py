@@ -62,7 +62,6 @@ from mcp_lakehouse.worker.pool import Pool
 from mcp_lakehouse.worker.process import Worker
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
     from mcp_lakehouse.answer.answering import Answering
@@ -469,7 +468,7 @@ class Lakehouse:
         # Numbers and their libraries are loaded by whoever searches first.
         from mcp_lakehouse.index.search import Searcher
 
-        return Searcher(self.catalog, self._indexes.of, self._matching, self._limits.search)
+        return Searcher(self.catalog, self._indexes.of, self._runner.matching, self._limits.search)
 
     def _indexed(self, dataset: str, who: str, progress: Progress, cancel: CancelToken) -> str:
         """Make loaded rows findable. They are there whatever comes of it, so a failure is a note, and journaled."""
@@ -482,9 +481,6 @@ class Lakehouse:
         except LakehouseError as error:
             self._journal.error(error, operation="index", dataset=dataset, who=who)
             return f"the rows are loaded, but not searchable yet: {error.message}; hint: {error.hint}"
-
-    def _matching(self, dataset: Dataset, where: str, cancel: CancelToken) -> tuple[np.ndarray, bool]:
-        return self._runner.matching(dataset.name, dataset.snapshot.version, where, cancel=cancel)
 
     def _export(
         self, dataset: str, file: DataFile, columns: Sequence[TableColumn], to: Path, cancel: CancelToken

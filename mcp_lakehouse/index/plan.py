@@ -63,7 +63,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a choice depends on; `k` is at most `matching`, and `effort` is what the graph needs for ten rows."""
+    """What a choice depends on; `k` is at most `matching`, and `effort` is what the graph needs for ten rows.
+
+    So many rows of the quantised copy are `swept` already.
+    """
 
     matching: int
     total: int
@@ -73,6 +76,7 @@ class Question:
     graph: bool
     exact: bool = False
     effort: int = _EFFORT
+    swept: int = 0
     costs: Costs = MEASURED
 
     @property
@@ -131,7 +135,7 @@ def _quantised(question: Question) -> tuple[Way, float]:
     if not question.quantised:
         return "scan", float("inf")
     gather = question.costs.quantised_gather * question.dimensions * question.matching
-    scan = question.costs.quantised_scan * question.dimensions * question.total
+    scan = question.costs.quantised_scan * question.dimensions * (question.total - question.swept)
     rescore = question.costs.gather * question.dimensions * 4 * question.k
     return ("quantised gather", gather + rescore) if gather < scan else ("quantised scan", scan + rescore)
 

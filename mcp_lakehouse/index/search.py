@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
@@ -21,20 +21,29 @@ from mcp_lakehouse.index.requests import MODES, Progress, Query
 from mcp_lakehouse.index.view import Candidates, View
 from mcp_lakehouse.limits import SearchLimits
 from mcp_lakehouse.records import Passage, SearchResult
+from mcp_lakehouse.sql.numbers import Rows
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from mcp_lakehouse.index.vectors import Sweep
     from mcp_lakehouse.llm.embedder import Embedder
 
 Mode = Literal["hybrid", "vector", "keyword"]
-# Rows of a dataset's version that a condition holds for, and whether it will hold for the same ones again.
-Matching = Callable[[Dataset, str, CancelToken], "tuple[NDArray[np.int64], bool]"]
 _CONTEXT_CHARS = 300
 
 
 _MISSING_COLUMN = re.compile(r'Referenced column ("[^"]*")')
+
+
+class Matching(Protocol):
+    """Rows of a dataset's version that a condition holds for, and whether it will hold for the same ones again."""
+
+    def __call__(
+        self, dataset: str, version: int, where: str, *, cancel: CancelToken, meanwhile: Iterator[object] | None
+    ) -> tuple[Rows, bool]:
+        """`meanwhile`: steps of work to do until they are known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,16 +83,16 @@ class Searcher:
         began = time.perf_counter()
         text, mode = self._checked(query)
         plan: dict[str, str] = {}
-        found: list[tuple[View, _Filter | None]] = []
+        found: list[tuple[View, _Filter | None, Sweep | None]] = []
         trouble: LakehouseError | None = None
         for dataset in self._datasets(query.datasets):
             cancel.check()
             try:
                 view = self._index_of(dataset.name).view(dataset, progress=progress, cancel=cancel)
-                if mode != "keyword":
-                    self._index_of(dataset.name).embedder(view.recipe)
+                vector = self._vector(view, text, mode)
                 where = (query.where or "").strip()
-                found.append((view, self._filter(view, where, cancel) if where else None))
+                sweep = view.sweep(vector) if where and vector is not None else None
+                found.append((view, self._filter(view, where, sweep, cancel) if where else None, sweep))
             except (StatementFailed, InvalidInput) as error:
                 if query.datasets is not None:
                     raise
@@ -91,12 +100,12 @@ class Searcher:
                 trouble = error
                 plan[dataset.name] = f"left out: {_reason(error)}"
         # A word's rarity is that among all that is searched.
-        among = sum((view.keywords.spread(text) for view, _ in found), Spread(0, {})) if len(found) > 1 else None
+        among = sum((view.keywords.spread(text) for view, _, _ in found), Spread(0, {})) if len(found) > 1 else None
         if not found and trouble is not None:
             raise trouble
         depth = max(self._limits.depth, self._limits.depth_of_a_hit * query.k)
         while True:
-            sources = [self._source(view, chosen, text, mode, among, depth) for view, chosen in found]
+            sources = [self._source(*each, text, mode, among, depth) for each in found]
             best = self._ranked(sources, text, mode, query.k)
             cut = any(source.candidates.cut for source in sources)
             if len(best) == query.k or not cut or depth >= self._limits.greatest_depth:
@@ -162,30 +171,47 @@ class Searcher:
         return found
 
     def _source(
-        self, view: View, chosen: _Filter | None, text: str, mode: Mode, among: Spread | None, depth: int
+        self,
+        view: View,
+        chosen: _Filter | None,
+        sweep: Sweep | None,
+        text: str,
+        mode: Mode,
+        among: Spread | None,
+        depth: int,
     ) -> _Source:
         dataset = view.dataset
         embedder = None if mode == "keyword" else self._index_of(dataset.name).embedder(view.recipe)
-        # Marks alone mean nothing, although a model has a vector for them.
-        telling = any(map(str.isalnum, text))
-        vector = None if embedder is None or not telling else self._embed(embedder, text)
+        vector = self._vector(view, text, mode)
         with trace.span("index.search", dataset=dataset.name):
-            words = "" if mode == "vector" or not telling else text
+            words = "" if mode == "vector" or not _telling(text) else text
             allowed = chosen.allowed if chosen else None
-            candidates = view.candidates(words, vector, depth=depth, allowed=allowed, among=among)
+            candidates = view.candidates(words, vector, depth=depth, allowed=allowed, among=among, sweep=sweep)
         if chosen is not None:
             of = f"{chosen.rows:,} of {dataset.snapshot.rows:,} rows match the filter; "
             candidates = replace(candidates, plan=of + candidates.plan)
         return _Source(dataset, view, embedder, candidates)
 
-    def _filter(self, view: View, where: str, cancel: CancelToken) -> _Filter:
-        """What a condition lets pass. Versions never change, so most conditions need to be asked once."""
+    def _vector(self, view: View, text: str, mode: Mode) -> NDArray[np.float32] | None:
+        """The query's vector by the view's model, which must be there; `None` where vectors are not asked for."""
+        if mode == "keyword":
+            return None
+        embedder = self._index_of(view.dataset.name).embedder(view.recipe)
+        return self._embed(embedder, text) if _telling(text) else None
+
+    def _filter(self, view: View, where: str, sweep: Sweep | None, cancel: CancelToken) -> _Filter:
+        """What a condition lets pass. Versions never change, so most conditions need to be asked once.
+
+        The sweep goes on while the condition is asked.
+        """
         key = (id(view), where)
         # The view is kept beside, so that no other one can take its identity meanwhile.
         held = self._filtered.get(key)
         if held is not None:
             return held[1]
-        rows, repeatable = self._matching(view.dataset, where, cancel)
+        dataset = view.dataset
+        steps = sweep.steps() if sweep is not None else None
+        rows, repeatable = self._matching(dataset.name, dataset.snapshot.version, where, cancel=cancel, meanwhile=steps)
         found = _Filter(view.positions_of(rows), len(rows))
         if repeatable:
             self._filtered[key] = (view, found)
@@ -249,6 +275,11 @@ class Searcher:
                 rows.add(row)
             best.append((source, position, value))
         return best
+
+
+def _telling(text: str) -> bool:
+    """Marks alone mean nothing, although a model has a vector for them."""
+    return any(map(str.isalnum, text))
 
 
 def _reason(error: LakehouseError) -> str:

@@ -18,11 +18,13 @@ from mcp_lakehouse.index.keywords import Keywords
 from mcp_lakehouse.index.names import leaf
 from mcp_lakehouse.index.passages import Passages
 from mcp_lakehouse.index.recipe import Recipe
-from mcp_lakehouse.sql.numbers import ROW_BITS
+from mcp_lakehouse.sql.numbers import Rows
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from mcp_lakehouse.index.vectors import Sweep
 
 # Naming a passage to the keyword index takes as long as fetching so many of its hits (measured).
 _NAMED_HITS = 14
@@ -124,19 +126,13 @@ class View:
             int(passages.ends[number]),
         )
 
-    def positions_of(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """The passages of rows (as `Runner.matching` numbers them): bool (total,)."""
+    def positions_of(self, rows: Rows) -> NDArray[np.bool_]:
+        """The passages of rows of the version: bool (total,)."""
         import numpy as np
 
         allowed = np.zeros(self.total, np.bool_)
-        files = rows >> ROW_BITS
-        inside = rows & ((1 << ROW_BITS) - 1)
         for ordinal, part in self._by_ordinal.items():
-            here = inside[files == ordinal] if len(self._by_ordinal) > 1 else inside
-            if not len(here) or not len(part.passages):
-                continue
-            chosen = np.zeros(part.passages.file_rows, np.bool_)
-            chosen[here] = True
+            chosen = rows.of_file(ordinal, part.passages.file_rows)
             if not self._is_plain(part):
                 chosen = chosen[part.passages.rows]
             allowed[part.start : part.start + len(part.passages)] = chosen
@@ -151,6 +147,10 @@ class View:
             self._plain[part.ordinal] = len(rows) == count and bool((rows == np.arange(count)).all())
         return self._plain[part.ordinal]
 
+    def sweep(self, vector: NDArray[np.float32]) -> Sweep | None:
+        """A look at all passages of the base that can begin before it is known which are allowed."""
+        return self.base.sweep(vector) if self.base is not None else None
+
     def candidates(
         self,
         query: str,
@@ -159,10 +159,12 @@ class View:
         depth: int,
         allowed: NDArray[np.bool_] | None,
         among: Spread | None,
+        sweep: Sweep | None = None,
     ) -> Candidates:
         """The best `depth` passages by vector and by keywords. A `vector` of `None` leaves vectors out.
 
         An empty `query` leaves keywords out. `among`: how common its words are in all views searched together.
+        `sweep`: what was begun for this vector.
         """
         import numpy as np
 
@@ -177,7 +179,7 @@ class View:
                 (self.tail, self.base_count, None if allowed is None else allowed[self.base_count :]),
             ):
                 if block is not None:
-                    hits = block.search(vector, depth, allowed=mask)
+                    hits = block.search(vector, depth, allowed=mask, sweep=None if start else sweep)
                     found.append(hits.positions + start)
                     if hits.plan.kind == "nothing" and self.base is not None and self.tail is not None:
                         # Nothing of what was replaced, or nothing new: the other one has something to tell.

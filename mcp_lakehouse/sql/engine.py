@@ -406,9 +406,11 @@ def _parser(connection: duckdb.DuckDBPyConnection) -> Parser:
             text = hints.message(_first_part(str(error)))
             raise StatementFailed(text, hint=hints.hint(text, statement) or "the dialect is DuckDB's") from None
 
+    (serialize,) = connection.extract_statements("SELECT json_serialize_sql(?)")
+
     def tree(statement: str) -> dict[str, Any]:
         try:
-            ((text,),) = connection.execute("SELECT json_serialize_sql(?)", [statement]).fetchall()
+            ((text,),) = connection.execute(serialize, [statement]).fetchall()
         except duckdb.Error as error:
             raise StatementFailed(_first_part(str(error)), hint="the dialect is DuckDB's") from None
         try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mcp_lakehouse.limits import KIB, MIB
@@ -20,15 +21,45 @@ _PACKED_BYTES = 4 * MIB
 Packed = str | Sequence[tuple[int, str]]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Rows of a version's files: their numbers, or flags for those of each file up to its last one."""
+
+    numbers: NDArray[np.int64] | None = None
+    flags: Mapping[int, NDArray[np.bool_]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        if self.numbers is not None:
+            return len(self.numbers)
+        return sum(int(flags.sum()) for flags in self.flags.values())
+
+    def of_file(self, file: int, rows: int) -> NDArray[np.bool_]:
+        """Which of a file's rows these are, for each of the `rows` it has."""
+        import numpy as np
+
+        chosen = np.zeros(rows, np.bool_)
+        if self.numbers is not None:
+            first = file << ROW_BITS
+            within = (self.numbers >= first) & (self.numbers < first + (1 << ROW_BITS))
+            chosen[self.numbers[within] - first] = True
+        elif file in self.flags:
+            flags = self.flags[file]
+            chosen[: len(flags)] = flags[:rows]
+        return chosen
+
+
 def pack(numbers: NDArray[np.int64]) -> Packed | None:
     """Base64 text of the numbers, or of a bit for each row of each file; `None` where both are too long."""
     import numpy as np
 
     if numbers.nbytes <= _PLAIN_BYTES:
         return base64.b64encode(numbers.tobytes()).decode()
-    files, rows = numbers >> ROW_BITS, numbers & ((1 << ROW_BITS) - 1)
-    one = files[0] == files[-1] and bool((files == files[0]).all())
-    parts = [(int(files[0]), rows)] if one else [(int(file), rows[files == file]) for file in np.unique(files)]
+    first, last = int(numbers.min()) >> ROW_BITS, int(numbers.max()) >> ROW_BITS
+    if first == last:
+        parts = [(first, numbers - (first << ROW_BITS))]
+    else:
+        files, rows = numbers >> ROW_BITS, numbers & ((1 << ROW_BITS) - 1)
+        parts = [(int(file), rows[files == file]) for file in np.unique(files)]
     if sum(int(part.max()) // 8 + 1 for _, part in parts) > _PACKED_BYTES:
         return None
     packed = []
@@ -39,16 +70,14 @@ def pack(numbers: NDArray[np.int64]) -> Packed | None:
     return packed
 
 
-def unpack(packed: Packed) -> NDArray[np.int64]:
-    """The numbers that `pack` was given; out of bits they come in order."""
+def unpack(packed: Packed) -> Rows:
+    """The rows that `pack` was given."""
     import numpy as np
 
     if isinstance(packed, str):
-        return np.frombuffer(base64.b64decode(packed), np.int64)
-    return np.concatenate(
-        [
-            np.flatnonzero(np.unpackbits(np.frombuffer(base64.b64decode(bits), np.uint8)).view(np.bool_))
-            + (file << ROW_BITS)
-            for file, bits in packed
-        ]
+        return Rows(np.frombuffer(base64.b64decode(packed), np.int64))
+    return Rows(
+        flags={
+            file: np.unpackbits(np.frombuffer(base64.b64decode(bits), np.uint8)).view(np.bool_) for file, bits in packed
+        }
     )

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
@@ -17,16 +16,13 @@ from mcp_lakehouse.errors import InvalidInput, LakehouseError
 from mcp_lakehouse.limits import Limits, SqlLimits
 from mcp_lakehouse.records import Column, Json, QueryResult
 from mcp_lakehouse.sql.guard import TableName
-from mcp_lakehouse.sql.numbers import unpack
+from mcp_lakehouse.sql.numbers import Rows, unpack
 from mcp_lakehouse.sql.repeated import Reads, Repeated
 from mcp_lakehouse.sql.results import Results, StoredResult
 from mcp_lakehouse.table import TableColumn
 from mcp_lakehouse.worker.channel import Message
 from mcp_lakehouse.worker.pool import Pool
 from mcp_lakehouse.worker.process import Worker
-
-if TYPE_CHECKING:
-    import numpy as np
 
 # A whole data file is read, whatever a statement may take.
 _EXPORT_SECONDS = 1_800.0
@@ -178,11 +174,13 @@ class Runner:
         where: str,
         *,
         cancel: CancelToken | None = None,
-    ) -> tuple[np.ndarray, bool]:
-        """The rows of one version that a condition holds for, as int64: `(file << 40) | row in that file`.
+        meanwhile: Iterator[object] | None = None,
+    ) -> tuple[Rows, bool]:
+        """The rows of one version that a condition holds for.
 
         Files are numbered in the order of the version's snapshot. The other value says whether the condition
-        will hold for the same rows again. Raises as `run` does.
+        will hold for the same rows again. `meanwhile` is what the caller has to do, in small steps. Raises as
+        `run` does.
         """
         import numpy as np
 
@@ -207,12 +205,13 @@ class Runner:
                     cancel=cancel,
                     on_event=partial(self._on_event, text),
                     on_timeout="the filter",
+                    meanwhile=meanwhile,
                 )
             if "rows" in answer:
                 return unpack(answer["rows"]), answer["repeatable"]
             path = Path(answer["file"])
             try:
-                return np.fromfile(path, np.int64), answer["repeatable"]
+                return Rows(np.fromfile(path, np.int64)), answer["repeatable"]
             finally:
                 path.unlink(missing_ok=True)
 

@@ -48,6 +48,13 @@ class Channel:
             raise ChannelClosed(str(error)) from error
         return message
 
+    def waits(self) -> bool:
+        """Whether something has come that `receive` would read, or the other end is gone."""
+        try:
+            return bool(select.select([self._socket], [], [], 0)[0])
+        except (OSError, ValueError):
+            return True
+
     def close(self) -> None:
         """Close this end; the other end's next `receive` raises `ChannelClosed`."""
         self._socket.close()

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mcp_lakehouse.cancel import CancelToken
@@ -76,8 +76,11 @@ class Worker:
         cancel: CancelToken | None = None,
         on_event: OnEvent | None = None,
         on_timeout: str = "the work",
+        meanwhile: Iterator[object] | None = None,
     ) -> Message:
         """Send one request and return its answer; events in between go to `on_event`.
+
+        `meanwhile` is work of the caller's in small steps, of which as many are done as there is time to wait.
 
         Cancellation and the time limit kill the process. Raises `Cancelled`, `LimitExceeded`,
         `WorkerDied`, or the `LakehouseError` the worker reported.
@@ -88,6 +91,8 @@ class Worker:
             try:
                 self._channel.send(request)
                 while True:
+                    while meanwhile is not None and not self._channel.waits() and next(meanwhile, self) is not self:
+                        token.check()
                     message = self._channel.receive(deadline - time.monotonic())
                     token.check()
                     if message is None:

@@ -29,6 +29,11 @@ def test_medium_sets_go_by_the_quantised_copy() -> None:
     assert choose(replace(FULL, matching=80_000)) == "quantised scan"
 
 
+def test_what_is_swept_already_costs_nothing() -> None:
+    assert choose(replace(FULL, matching=10_000, swept=100_000)) == "quantised scan"
+    assert choose(replace(FULL, matching=10_000, swept=10_000)) == "quantised gather"
+
+
 def test_all_rows_go_by_the_graph_unless_there_are_few_or_k_is_large() -> None:
     assert choose(FULL) == "graph"
     assert choose(replace(FULL, matching=5_000, total=5_000)) == "quantised scan"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
@@ -115,6 +116,25 @@ def test_cancel_and_time_limit_kill_the_process(tmp_path: Path) -> None:
         worker.call(ENDLESS, timeout_seconds=0.2)
     assert not worker.alive
     worker.close()
+
+
+def test_a_caller_works_in_steps_until_the_answer_is_there(tmp_path: Path) -> None:
+    worker = sql_worker(tmp_path)
+    done: list[int] = []
+    endless = (done.append(number) for number in itertools.count())
+    try:
+        answer = worker.call(run_request("SELECT 41 + 1 AS x"), timeout_seconds=30, meanwhile=endless)
+        assert answer["rows"] == [[42]]
+        assert done
+        few = worker.call(run_request("SELECT 1 AS x"), timeout_seconds=30, meanwhile=iter([1, 2]))
+        assert few["rows"] == [[1]]
+        token = CancelToken()
+        cancelling = (token.cancel() for _ in range(3))
+        with pytest.raises(Cancelled):
+            worker.call(ENDLESS, timeout_seconds=30, cancel=token, meanwhile=cancelling)
+        assert next(cancelling, "over") is None
+    finally:
+        worker.close()
 
 
 def test_a_worker_that_dies_is_an_error_with_its_cause(tmp_path: Path) -> None:
