@@ -92,6 +92,10 @@ class StorageFailed(LakehouseError):
     code = "storage_failed"
 
 
+class Unreachable(StorageFailed):
+    """A bucket's server did not answer, or could not: it may later."""
+
+
 class WorkerDied(LakehouseError):
     """A worker process ended before it answered."""
 

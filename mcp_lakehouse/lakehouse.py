@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
+from mcp_lakehouse.catalog.buckets import bucket_list
 from mcp_lakehouse.catalog.catalog import (
     DROPPED_AT,
     EPOCH,
@@ -37,6 +38,7 @@ from mcp_lakehouse.marker import CACHE_HINT, cache_folder, check_marker
 from mcp_lakehouse.names import REJECTS_PREFIX
 from mcp_lakehouse.records import (
     Answer,
+    BucketList,
     DatasetDescription,
     DatasetList,
     DropReport,
@@ -53,9 +55,9 @@ from mcp_lakehouse.scratch import Scratch
 from mcp_lakehouse.settings import Settings, read_settings
 from mcp_lakehouse.sql.results import Results
 from mcp_lakehouse.sql.runner import Parameters, Runner
-from mcp_lakehouse.store import Bucket, open_bucket
-from mcp_lakehouse.store.copies import LocalCopies
+from mcp_lakehouse.store import open_bucket
 from mcp_lakehouse.store.failures import local_failure
+from mcp_lakehouse.store.homes import Home, data_folders, other_homes, primary_home
 from mcp_lakehouse.table import DataFile, TableColumn
 from mcp_lakehouse.worker.channel import Message
 from mcp_lakehouse.worker.pool import Pool
@@ -81,33 +83,26 @@ def _silent(_done: float, _total: float, _message: str) -> None:
 class Lakehouse:
     """An opened lake. Use `Lakehouse.open`, as a context manager."""
 
-    def __init__(self, bucket: Bucket, settings: Settings, *, cache: Path) -> None:
+    def __init__(self, homes: Sequence[Home], settings: Settings, *, cache: Path) -> None:
         self.settings = settings
-        self.bucket = bucket
+        self.homes = homes
+        self.bucket = homes[0].bucket
         self.read_only = settings.flag("read_only")
         self._limits = settings.limits
         self._scratch_folder = Scratch(cache / "scratch")
         self._scratch = self._scratch_folder.path
-        self.catalog = Catalog(bucket)
+        self.catalog = Catalog(homes)
         self._indexes = Indexes(
-            bucket,
             self.catalog,
             cache=cache,
             read_only=self.read_only,
             embedder=settings.text("embedder").strip(),
             export=self._export,
         )
-        self.system = System(self.catalog, bucket, self._indexes)
+        self.system = System(self.catalog, self._indexes)
         self.results = Results(cache / "results", self._limits.result)
-        self._copies = LocalCopies(bucket, cache / "objects")
-        data = [path for path in (bucket.local_path("tables"), bucket.local_path("system")) if path is not None]
-        for folder in data:
-            with contextlib.suppress(OSError):
-                folder.mkdir(parents=True, exist_ok=True)
-        self._data = data or [cache / "objects"]
-        visible = Visible(
-            self.catalog, self.system, self.results, self._copies, flush_journals=lambda: self._journal.flush()
-        )
+        self._data = data_folders(homes)
+        visible = Visible(self.catalog, self.system, self.results, flush_journals=lambda: self._journal.flush())
         self._runner = Runner(visible.resolve, self.results, self._limits, scratch=self._scratch, data=self._data)
         self._statistics = Statistics(cache / "statistics", self._first_row)
         self._loaders = Pool(self._start_loader, size=2, what="ingest")
@@ -141,7 +136,8 @@ class Lakehouse:
         cache = cache_folder(bucket, settings)
         try:
             cache.mkdir(parents=True, exist_ok=True)
-            return cls(bucket, settings, cache=cache)
+            others = other_homes(settings.buckets, os.environ, cache=cache)
+            return cls([primary_home(bucket, cache), *others], settings, cache=cache)
         except OSError as error:
             raise StorageFailed(
                 f"cannot keep local state in {cache}: {error.strerror}",
@@ -179,7 +175,6 @@ class Lakehouse:
             self._limits.ingest,
             lend=lambda cancel: self._loaders.lend(timeout_seconds=self._limits.ingest.timeout_seconds, cancel=cancel),
             keep_rejects=lambda records: self._append_journal("rejects", records),
-            local_files=self._copies.paths,
             allowed_roots=self.settings.allowed_roots,
             scratch=self.uploads,
         )
@@ -201,6 +196,11 @@ class Lakehouse:
         with self._recording("list_datasets", None):
             datasets, following = self.catalog.page(match, limit, cursor)
             return DatasetList([each.summary() for each in datasets], following, self.catalog.unreadable or None)
+
+    def list_buckets(self) -> BucketList:
+        """The buckets that datasets live in, and whether they answer."""
+        with self._recording("list_buckets", None):
+            return bucket_list(self.catalog)
 
     def describe_dataset(self, dataset: str, sample_rows: int = 3) -> DatasetDescription:
         """Columns with statistics, sample rows and lineage of a dataset's newest version."""
@@ -335,6 +335,7 @@ class Lakehouse:
         text: str | Sequence[str] | None = None,
         description: str | None = None,
         *,
+        bucket: str | None = None,
         who: str | None = None,
         progress: Progress = _silent,
         cancel: CancelToken | None = None,
@@ -342,7 +343,8 @@ class Lakehouse:
         """Load files (path, folder, glob, several of them) or inline `{"text", "name"}` into a dataset.
 
         One atomic version, or none. The same bytes twice change nothing and the report says so. `mode="upsert"`
-        replaces rows by `key`, of documents all rows of each source that is loaded, without a key.
+        replaces rows by `key`, of documents all rows of each source that is loaded, without a key. `bucket` names
+        where a new dataset is to live (default: the lake's own).
         """
         from mcp_lakehouse.ingest.load import Request
         from mcp_lakehouse.ingest.sources import as_given
@@ -355,6 +357,7 @@ class Lakehouse:
                 key=_names(key),
                 text=_names(text),
                 description=description,
+                bucket=bucket,
                 who=who or _user(),
                 trace_id=trace.current_trace_id(),
             )
@@ -451,7 +454,7 @@ class Lakehouse:
                 self._loaders.lend(timeout_seconds=self._limits.ingest.timeout_seconds) as worker,
                 emptied(worker.scratch),
             ):
-                staged = merged(worker, found, self._copies.paths(snapshot.files), self._limits.ingest)
+                staged = merged(worker, found, found.paths(), self._limits.ingest)
                 return found.table.rewrite(
                     [file.key for file in snapshot.files],
                     staged,
@@ -483,9 +486,10 @@ class Lakehouse:
             return f"the rows are loaded, but not searchable yet: {error.message}; hint: {error.hint}"
 
     def _export(
-        self, dataset: str, file: DataFile, columns: Sequence[TableColumn], to: Path, cancel: CancelToken
+        self, dataset: Dataset, file: DataFile, columns: Sequence[TableColumn], to: Path, cancel: CancelToken
     ) -> None:
-        self._runner.export(dataset, self._copies.path(file), columns, to, batch_rows=BATCH_ROWS, cancel=cancel)
+        path = dataset.home.copies.path(file)
+        self._runner.export(dataset.name, path, columns, to, batch_rows=BATCH_ROWS, cancel=cancel)
 
     @cached_property
     def _answering(self) -> Answering:
@@ -505,7 +509,7 @@ class Lakehouse:
 
     def _restore(self, found: Dataset, version: int, info: Mapping[str, str]) -> None:
         """Make a version the newest again, in an epoch of its own: what was loaded after it is not there any more."""
-        old = Dataset(found.name, found.table, found.table.snapshot(version))
+        old = Dataset(found.name, found.table, found.table.snapshot(version), found.home)
         epoch = found.snapshot.version + 1
         loaded = loaded_contents(found.table.transactions_at(version), old.epoch)
         found.table.restore(
@@ -580,7 +584,7 @@ class Lakehouse:
         table = self.system.journal(name)
         assert table is not None
         with self._journal_lock:
-            append(table, journal_columns(name), records, scratch=self._scratch, paths=self._copies.paths)
+            append(table, journal_columns(name), records, scratch=self._scratch, paths=self.system.home.copies.paths)
 
 
 def _names(given: str | Sequence[str] | None) -> Sequence[str] | None:

@@ -254,6 +254,25 @@ class RestoreReport:
     version: int
 
 
+@dataclass(frozen=True, slots=True)
+class BucketState:
+    """A bucket as it is now. `datasets`: how many of those that can be read live in it."""
+
+    name: str
+    url: str
+    datasets: int
+    answers: bool
+    # Why it does not, and what to do.
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BucketList:
+    """The buckets of a lake, its own first."""
+
+    buckets: list[BucketState]
+
+
 def to_json(value: object) -> Json:
     """A record as plain JSON values; fields that are `None` are left out, except inside rows and where marked."""
     if is_dataclass(value) and not isinstance(value, type):

@@ -45,6 +45,7 @@ KNOWN = (
         "folders that ingest through a server or the library may read from, "
         f"separated by {os.pathsep!r}; empty: the working directory",
     ),
+    Setting("buckets", "", "further buckets for datasets, comma-separated: archive=s3://bucket/prefix,fast=/mnt/fast"),
     Setting("cache", "", "local folder for disposable state (results, copies of remote files); empty: see docs"),
     Setting("read_only", "false", "refuse every change to the lake"),
     Setting("token", "", "bearer token that HTTP clients must send", secret=True),
@@ -100,6 +101,11 @@ class Settings:
         return tuple(Path(part).expanduser().resolve() for part in given) or (Path.cwd().resolve(),)
 
     @property
+    def buckets(self) -> dict[str, str]:
+        """Addresses of further buckets, by name."""
+        return _parse(self.values["buckets"], _named)
+
+    @property
     def limits(self) -> Limits:
         """The budgets, with the user's own values in place."""
         threads = _parse(self.values["sql_threads"], _whole) or os.cpu_count() or 1
@@ -135,7 +141,7 @@ def read_settings(flags: Mapping[str, str | None], environment: Mapping[str, str
             values[name] = Sourced(_BY_NAME[name], given, "flag")
     settings = Settings(values)
     # Parse everything once, so that a bad value is reported at the start and not in the middle of a call.
-    _ = settings.limits, settings.flag("read_only"), settings.flag("trace_content")
+    _ = settings.limits, settings.buckets, settings.flag("read_only"), settings.flag("trace_content")
     return settings
 
 
@@ -168,6 +174,9 @@ def _file_values(lake: str) -> dict[str, str]:
             raise InvalidInput(
                 f"{path}: {name!r} is a secret", hint=f"set it in the environment as {_BY_NAME[name].variable}"
             )
+        if isinstance(value, dict):
+            # [buckets] in the file is the same as name=value pairs elsewhere.
+            value = ",".join(f"{key}={each}" for key, each in value.items())
         values[name] = str(value).lower() if isinstance(value, bool) else str(value)
     return values
 
@@ -188,6 +197,13 @@ def _bool(text: str) -> bool:
     if text.lower() in ("0", "false", "no", "off", ""):
         return False
     raise ValueError("give true or false")
+
+
+def _named(text: str) -> dict[str, str]:
+    pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
+    if any(not name.strip() or not value.strip() for name, _, value in pairs):
+        raise ValueError("write name=address, several separated by commas")
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _whole(text: str) -> int:

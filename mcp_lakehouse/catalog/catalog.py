@@ -10,22 +10,20 @@ from __future__ import annotations
 import difflib
 import json
 import threading
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
-from mcp_lakehouse.errors import InvalidInput, NotFound, UnsupportedLake
+from mcp_lakehouse.catalog.listing import TABLES, Listing, folder_of
+from mcp_lakehouse.errors import InvalidInput, NotFound, StorageFailed, UnsupportedLake
 from mcp_lakehouse.names import as_kept, is_name
 from mcp_lakehouse.records import DatasetSummary, LineageEntry
-from mcp_lakehouse.store import Bucket
+from mcp_lakehouse.store.homes import Home, home_named
 from mcp_lakehouse.table import Commit, Snapshot, Table
 
-TABLES = "tables"
 KIND, KEY, TEXT, DROPPED_AT, EPOCH = (f"lakehouse.{name}" for name in ("kind", "key", "text", "dropped_at", "epoch"))
-# A remote listing costs a round trip; other processes' new datasets are seen within this time.
-_LISTING_SECONDS = 1.0
 # Each look at a remote log is a round trip of its own.
 _PARALLEL_LOOKS = 16
 
@@ -37,6 +35,7 @@ class Dataset:
     name: str
     table: Table
     snapshot: Snapshot
+    home: Home
 
     @property
     def kind(self) -> str:
@@ -52,6 +51,10 @@ class Dataset:
     def text(self) -> list[str]:
         """The columns whose text is to be found by search."""
         return _names(self.snapshot.properties.get(TEXT))
+
+    def paths(self) -> list[Path]:
+        """Its data files on this machine, in order; fetches what is not there yet."""
+        return self.home.copies.paths(self.snapshot.files)
 
     @property
     def dropped(self) -> bool:
@@ -95,24 +98,59 @@ class Dataset:
 
 
 class Catalog:
-    """Datasets of one bucket."""
+    """Datasets of a lake's buckets, the first of which is its own.
 
-    def __init__(self, bucket: Bucket) -> None:
-        self._bucket = bucket
-        self._local = bucket.local_path("") is not None
+    The others may be away: then their datasets are not there, `unreadable` names them, and all else goes on. A name
+    that is in several buckets means the dataset of the first of them.
+    """
+
+    def __init__(self, homes: Sequence[Home]) -> None:
+        self._primary = homes[0]
+        self._listings = [Listing(home, may_be_away=home is not homes[0]) for home in homes]
+        self._all_local = all(home.is_local for home in homes)
         self._lock = threading.Lock()
-        self._tables: dict[str, Table] = {}
-        self._listed: frozenset[str] = frozenset()
+        self._tables: dict[str, tuple[Home, Table]] = {}
         self._unreadable: set[str] = set()
-        self._listed_at = float("-inf")
-        self._made: frozenset[str] = frozenset()
 
-    def table(self, name: str) -> Table:
-        """The table behind a valid name, whether or not it exists yet."""
+    @property
+    def homes(self) -> list[Home]:
+        """The buckets, the lake's own first."""
+        return [listing.home for listing in self._listings]
+
+    def table(self, name: str, bucket: str | None = None) -> Table:
+        """The table behind a valid name, whether or not it exists yet; a new one is made in the `bucket` named.
+
+        Raises `InvalidInput` for a bucket that is none, or is not where the dataset is.
+        """
+        home, table = self._placed(name)
+        if bucket is None or home.name == bucket:
+            return table
+        wanted = home_named(self.homes, bucket)
+        if table.exists():
+            raise InvalidInput(
+                f"dataset {name!r} is in bucket {home.name!r}, not in {bucket!r}",
+                hint="leave bucket out, or give another dataset name",
+            )
+        table = _table_in(wanted, name)
         with self._lock:
-            if name not in self._tables:
-                self._tables[name] = Table(self._bucket, f"{TABLES}/{folder_of(name)}")
-            return self._tables[name]
+            self._tables[name] = wanted, table
+        return table
+
+    def _placed(self, name: str) -> tuple[Home, Table]:
+        with self._lock:
+            found = self._tables.get(name)
+        if found is None:
+            home = self._home_of(name)
+            with self._lock:
+                found = self._tables.setdefault(name, (home, _table_in(home, name)))
+        return found
+
+    def _home_of(self, name: str) -> Home:
+        if len(self._listings) > 1:
+            for listing in self._listings:
+                if name in listing.names():
+                    return listing.home
+        return self._primary
 
     def find(self, name: str) -> Dataset | None:
         """The dataset at its newest version, dropped ones too; `None` where there is none."""
@@ -120,12 +158,12 @@ class Catalog:
         # Anything else would be a path: "trips/" must not be another name for trips.
         if not is_name(name):
             return None
-        table = self.table(name)
+        home, table = self._placed(name)
         newest = table.newest()
         if newest is None:
             self.forget(name)
             return None
-        return Dataset(name, table, newest)
+        return Dataset(name, table, newest, home)
 
     def get(self, name: str, *, version: int | None = None, at: datetime | None = None) -> Dataset:
         """A dataset that is there. Raises `NotFound` with the closest names."""
@@ -135,7 +173,7 @@ class Catalog:
         if version is None and at is None:
             return found
         try:
-            return Dataset(found.name, found.table, found.table.snapshot(version, at))
+            return replace(found, snapshot=found.table.snapshot(version, at))
         except NotFound as error:
             # The table knows itself by its folder; the caller by its name.
             wanted = f"version {version}" if version is not None else f"version at {at}"
@@ -148,7 +186,7 @@ class Catalog:
     def with_dropped(self) -> list[Dataset]:
         """Every dataset, dropped ones too, by name."""
         names = sorted(self.names())
-        if self._local or len(names) < 2:
+        if self._all_local or len(names) < 2:
             found = [self._find_readable(name) for name in names]
         else:
             with ThreadPoolExecutor(_PARALLEL_LOOKS) as pool:
@@ -159,7 +197,9 @@ class Catalog:
         """As `find`; one table that cannot be read (`get` says why) does not hide the others."""
         try:
             found = self.find(name)
-        except UnsupportedLake:
+        except (UnsupportedLake, StorageFailed) as error:
+            if isinstance(error, StorageFailed) and self._placed(name)[0] is self._primary:
+                raise
             self._unreadable.add(name)
             return None
         self._unreadable.discard(name)
@@ -167,21 +207,24 @@ class Catalog:
 
     @property
     def unreadable(self) -> list[str]:
-        """The names of tables that could not be read when all were last looked at."""
-        return sorted(self._unreadable & self._listed)
+        """The names of tables that could not be read when all were last looked at, and of buckets (`archive:*`)."""
+        names = frozenset[str]().union(*(each.listed | each.made for each in self._listings))
+        return sorted((self._unreadable & names) | {f"{home.name}:*" for home in self.away()})
+
+    def away(self) -> Mapping[Home, StorageFailed]:
+        """Buckets that could not be listed when they were last asked, and why."""
+        return {each.home: each.failure for each in self._listings if each.failure is not None}
 
     def names(self) -> frozenset[str]:
         """The names of all tables, dropped ones too."""
-        if self._local or time.monotonic() - self._listed_at > _LISTING_SECONDS:
-            names = (name_of(folder) for folder in self._bucket.folders(f"{TABLES}/"))
-            self._listed = frozenset(name for name in names if is_name(name))
-            self._listed_at = time.monotonic()
-        return self._listed | self._made
+        return frozenset[str]().union(*(listing.names() for listing in self._listings))
 
     def added(self, name: str) -> None:
         """A dataset was made through this object: its caller finds it in the next listing, however old that is."""
-        with self._lock:
-            self._made |= {name}
+        home, _ = self._placed(name)
+        for listing in self._listings:
+            if listing.home is home:
+                listing.made |= {name}
 
     def missing(self, name: str, *, dropped: bool = False) -> NotFound:
         """The error for an unknown name, with what to do next."""
@@ -196,6 +239,8 @@ class Catalog:
             hint = f"there are: {', '.join(known[:_NAMES_SHOWN])}{more}"
         else:
             hint = "the lake is empty: load a file with ingest first"
+        for home, failure in self.away().items():
+            hint += f"; the datasets of bucket {home.name!r} are not known: {failure.message}"
         return NotFound(f"there is no dataset {name[:100]!r}", hint=hint)
 
     def forget(self, name: str) -> None:
@@ -217,6 +262,10 @@ class Catalog:
         return found[:limit], found[limit - 1].name if len(found) > limit else None
 
 
+def _table_in(home: Home, name: str) -> Table:
+    return Table(home.bucket, f"{TABLES}/{folder_of(name)}")
+
+
 _NAMES_SHOWN = 20
 _PAGE_LIMIT = 1_000
 
@@ -224,21 +273,6 @@ _PAGE_LIMIT = 1_000
 def timestamp(moment: datetime) -> str:
     """ISO 8601 in UTC, to the second."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def folder_of(name: str) -> str:
-    """The bucket folder of a dataset name: itself where it is plain, else its UTF-8 bytes in hexadecimal."""
-    return name if name.isascii() else f"u-{name.encode().hex()}"
-
-
-def name_of(folder: str) -> str:
-    """The dataset name of a bucket folder; a folder that is none of ours gives a text that is no name."""
-    if not folder.startswith("u-"):
-        return folder
-    try:
-        return bytes.fromhex(folder.removeprefix("u-")).decode()
-    except ValueError:
-        return folder
 
 
 def properties_for(*, kind: str, key: Sequence[str], text: Sequence[str], epoch: int) -> dict[str, str]:

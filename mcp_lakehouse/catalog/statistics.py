@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from mcp_lakehouse.catalog.catalog import Dataset, folder_of
+from mcp_lakehouse.catalog.catalog import Dataset
+from mcp_lakehouse.catalog.listing import folder_of
 from mcp_lakehouse.errors import LimitExceeded, StatementFailed, WorkerDied
 from mcp_lakehouse.records import ColumnStatistics, Json
 from mcp_lakehouse.sql.values import quote

@@ -11,7 +11,6 @@ from typing import Protocol
 from mcp_lakehouse.catalog.catalog import Catalog, Dataset, timestamp
 from mcp_lakehouse.errors import NotFound
 from mcp_lakehouse.records import Json
-from mcp_lakehouse.store import Bucket
 from mcp_lakehouse.table import Table, TableColumn
 
 _TEXT, _COUNT, _TIME = "VARCHAR", "BIGINT", "TIMESTAMP WITH TIME ZONE"
@@ -93,10 +92,11 @@ class Builds(Protocol):
 class System:
     """Makes the rows of the system datasets from the catalog."""
 
-    def __init__(self, catalog: Catalog, bucket: Bucket, builds: Builds) -> None:
+    def __init__(self, catalog: Catalog, builds: Builds) -> None:
         self._catalog = catalog
         self._builds = builds
-        self._journals = {name: Table(bucket, f"system/{name}") for name in JOURNALS}
+        self.home = catalog.homes[0]
+        self._journals = {name: Table(self.home.bucket, f"system/{name}") for name in JOURNALS}
         self._derived: dict[str, tuple[Columns, Callable[[list[Dataset]], Rows]]] = {
             "datasets": (DATASETS, _datasets),
             "columns": (COLUMNS, _columns),

@@ -11,7 +11,6 @@ from mcp_lakehouse.errors import InvalidInput
 from mcp_lakehouse.sql.results import Results
 from mcp_lakehouse.sql.runner import WantedTable
 from mcp_lakehouse.sql.views import ROWS_UNIT
-from mcp_lakehouse.store.copies import LocalCopies
 from mcp_lakehouse.worker.channel import Message
 
 
@@ -23,14 +22,12 @@ class Visible:
         catalog: Catalog,
         system: System,
         results: Results,
-        copies: LocalCopies,
         *,
         flush_journals: Callable[[], object],
     ) -> None:
         self._catalog = catalog
         self._system = system
         self._results = results
-        self._copies = copies
         self._flush_journals = flush_journals
 
     def resolve(self, wanted: Sequence[WantedTable]) -> list[Message | None]:
@@ -59,7 +56,7 @@ class Visible:
         if journal is not None:
             self._flush_journals()
             if journal.head() is not None:
-                return self._files_definition(Dataset(name, journal, journal.snapshot()), held)
+                return self._files_definition(Dataset(name, journal, journal.snapshot(), self._system.home), held)
         rows = self._system.rows(name)
         if rows.token == held:
             return {"token": rows.token}
@@ -71,10 +68,10 @@ class Visible:
         definition: Message = {"token": token, "version": snapshot.version}
         if token != held:
             definition["columns"] = [[column.name, column.type] for column in snapshot.columns]
-            definition["files"] = [str(path) for path in self._copies.paths(snapshot.files)]
+            definition["files"] = [str(path) for path in dataset.paths()]
         else:
             # Copies that a worker was told of may have been removed since, to make room or by hand.
-            self._copies.keep(snapshot.files)
+            dataset.home.copies.keep(snapshot.files)
         return definition
 
 

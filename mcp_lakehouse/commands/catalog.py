@@ -1,4 +1,4 @@
-"""`datasets` and `describe`: what is in the lake."""
+"""`datasets`, `buckets` and `describe`: what is in the lake."""
 
 from __future__ import annotations
 
@@ -46,6 +46,17 @@ def datasets(args: argparse.Namespace, opening: Opening) -> int:
     if page.unreadable:
         say(f"unreadable, doctor says why: {', '.join(page.unreadable)}")
     return 0
+
+
+def buckets(args: argparse.Namespace, opening: Opening) -> int:
+    """List the buckets; fails where one does not answer."""
+    with opening() as lake:
+        found = lake.list_buckets()
+    if args.json:
+        show.json_value(found)
+    else:
+        show.facts({"name": False, "url": False, "datasets": True, "answers": False, "problem": False}, found.buckets)
+    return 0 if all(each.answers for each in found.buckets) else 1
 
 
 def describe(args: argparse.Namespace, opening: Opening) -> int:

@@ -38,6 +38,7 @@ def ingest(args: argparse.Namespace, opening: Opening) -> int:
                 args.key,
                 args.text,
                 args.description,
+                bucket=args.bucket,
                 progress=progress,
                 cancel=token,
             )

@@ -147,6 +147,7 @@ def _loading(add: _Adder) -> None:
         help="columns that identify a row (upsert of tables; documents need none)",
     )
     ingest.add_argument("--text", type=_names, metavar="COL,…", help="columns to make searchable")
+    ingest.add_argument("--bucket", metavar="NAME", help="where a new dataset is to live (default: the lake's own)")
     ingest.add_argument("--description", metavar="TEXT", help="what the dataset holds")
     ingest.add_argument("--name", metavar="data.csv", help="with -: a file name whose ending tells the format")
 
@@ -215,6 +216,7 @@ def _add_scope(command: Parser, *, hits: int) -> None:
 def _catalog(add: _Adder) -> None:
     datasets = add("datasets", "list the datasets", run="commands.catalog:datasets", needs="lake")
     datasets.add_argument("--match", metavar="TEXT", help="only where name or description hold this")
+    add("buckets", "list the buckets, and whether they answer", run="commands.catalog:buckets", needs="lake")
     describe = add(
         "describe", "show columns, statistics, sample and lineage", run="commands.catalog:describe", needs="lake"
     )

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from mcp_lakehouse.catalog.catalog import TABLES, Dataset, folder_of
+from mcp_lakehouse.catalog.catalog import Dataset
+from mcp_lakehouse.catalog.listing import TABLES, folder_of
 from mcp_lakehouse.catalog.system import JOURNALS
 from mcp_lakehouse.errors import LakehouseError
 from mcp_lakehouse.lakehouse import Lakehouse

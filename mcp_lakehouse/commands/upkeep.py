@@ -10,7 +10,7 @@ from mcp_lakehouse.commands.console import counted, printable, say
 from mcp_lakehouse.commands.opening import Opening
 from mcp_lakehouse.settings import Settings, unknown_variables
 
-_LOCAL_STATE = ("objects", "results", "statistics")
+_LOCAL_STATE = ("objects", "objects-*", "results", "statistics")
 _FILES = ("source", "lake", "allow", "folder")
 
 
@@ -21,9 +21,9 @@ def rebuild(args: argparse.Namespace, opening: Opening) -> int:
 
     with opening() as lake:
         cache = lake.results.folder.parent
-    for name in _LOCAL_STATE:
+    for folder in (folder for name in _LOCAL_STATE for folder in cache.glob(name)):
         # What is in the folders, not the folders: servers that run have them open, and fetch what they need again.
-        for entry in (cache / name).glob("*"):
+        for entry in folder.glob("*"):
             with contextlib.suppress(OSError):
                 entry.unlink()
     forget_local(cache / "index")

@@ -7,6 +7,7 @@ import re
 # Tools whose command has another name.
 COMMANDS = {
     "list_datasets": "datasets",
+    "list_buckets": "buckets",
     "describe_dataset": "describe",
     "read_result": "sql --max-rows N",
     "build_index": "index",

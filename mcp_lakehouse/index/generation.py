@@ -15,7 +15,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
-from mcp_lakehouse.catalog.catalog import folder_of
+from mcp_lakehouse.catalog.listing import folder_of
 from mcp_lakehouse.errors import Conflict, NotFound
 from mcp_lakehouse.index.names import leaf
 from mcp_lakehouse.index.recipe import Recipe

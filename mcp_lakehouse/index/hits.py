@@ -39,7 +39,7 @@ def check_columns(wanted: Sequence[str], datasets: Sequence[Dataset], *, every: 
 class Hits:
     """Makes hits and passages from rows."""
 
-    def __init__(self, index_of: Callable[[str], DatasetIndex], limits: SearchLimits) -> None:
+    def __init__(self, index_of: Callable[[Dataset], DatasetIndex], limits: SearchLimits) -> None:
         self._index_of = index_of
         self._limits = limits
 
@@ -48,7 +48,7 @@ class Hits:
     ) -> Hit:
         """A passage that was found, with its citation."""
         file = dataset.snapshot.files[place.part.ordinal]
-        values = self._index_of(dataset.name).rows(dataset, file, cancel).get(place.row_in_part)
+        values = self._index_of(dataset).rows(dataset, file, cancel).get(place.row_in_part)
         whole = _text_of(dataset, values)
         text = whole[place.start : place.end]
         identifier = str(self._identifier(dataset, place, text, values, whole))
@@ -121,7 +121,7 @@ class Hits:
                 f"no row {wanted.row:,}",
                 hint="give an id that search or ask returned",
             )
-        values = self._index_of(dataset.name).rows(dataset, file, cancel).get(row)
+        values = self._index_of(dataset).rows(dataset, file, cancel).get(row)
         whole = _text_of(dataset, values)
         start, end = self._extent(wanted, whole)
         text = whole[start:end]

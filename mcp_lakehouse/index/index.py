@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
-from mcp_lakehouse.catalog.catalog import Dataset, folder_of, timestamp
+from mcp_lakehouse.catalog.catalog import Dataset, timestamp
+from mcp_lakehouse.catalog.listing import folder_of
 from mcp_lakehouse.errors import NotFound
 from mcp_lakehouse.index.base import Base, BaseBuilder
 from mcp_lakehouse.index.composing import bring_up, compose
@@ -53,7 +54,6 @@ class DatasetIndex:
         self,
         name: str,
         bucket: Bucket,
-        generations: Generations,
         *,
         cache: Path,
         read_only: bool,
@@ -62,8 +62,8 @@ class DatasetIndex:
         export: Export,
     ) -> None:
         self._name = name
-        self._bucket = bucket
-        self._generations = generations
+        self.bucket = bucket
+        self._generations = Generations(bucket)
         self._folder = cache / folder_of(name)
         self._embeddings = Embeddings(name, bucket, self._folder, read_only=read_only)
         # As set by the user; "" where the lake may choose.
@@ -88,7 +88,7 @@ class DatasetIndex:
         """The generation that serves, `None` where none was built."""
         with self._pointer_lock:
             looked, number = self._pointed
-            if self._bucket.local_path("") is not None or time.monotonic() - looked > _POINTER_SECONDS:
+            if self.bucket.local_path("") is not None or time.monotonic() - looked > _POINTER_SECONDS:
                 number = self._generations.current(self._name)
                 self._pointed = (time.monotonic(), number)
             if number is None:

@@ -17,7 +17,6 @@ from mcp_lakehouse.index.requests import Build, Progress
 from mcp_lakehouse.index.rows import Export
 from mcp_lakehouse.marker import user_cache
 from mcp_lakehouse.records import IndexDescription, IndexReport, Json, RollbackReport
-from mcp_lakehouse.store import Bucket
 
 if TYPE_CHECKING:
     from mcp_lakehouse.index.index import DatasetIndex
@@ -27,11 +26,7 @@ if TYPE_CHECKING:
 class Indexes:
     """Gives each dataset its index, made when it is first asked for."""
 
-    def __init__(
-        self, bucket: Bucket, catalog: Catalog, *, cache: Path, read_only: bool, embedder: str, export: Export
-    ) -> None:
-        self.generations = Generations(bucket)
-        self._bucket = bucket
+    def __init__(self, catalog: Catalog, *, cache: Path, read_only: bool, embedder: str, export: Export) -> None:
         self._catalog = catalog
         self._cache = cache
         self._read_only = read_only
@@ -41,23 +36,24 @@ class Indexes:
         self._indexes: dict[str, DatasetIndex] = {}
         self._embedders: dict[str, Embedder] = {}
 
-    def of(self, name: str) -> DatasetIndex:
+    def of(self, dataset: Dataset) -> DatasetIndex:
         """The index of a dataset."""
         from mcp_lakehouse.index.index import DatasetIndex
 
+        name, home = dataset.name, dataset.home
         with self._lock:
-            if name not in self._indexes:
-                self._indexes[name] = DatasetIndex(
+            found = self._indexes.get(name)
+            if found is None or found.bucket is not home.bucket:
+                found = self._indexes[name] = DatasetIndex(
                     name,
-                    self._bucket,
-                    self.generations,
+                    home.bucket,
                     cache=self._cache / "index",
                     read_only=self._read_only,
                     embedder=self._embedder,
                     open_embedder=self.embedder,
                     export=self._export,
                 )
-            return self._indexes[name]
+            return found
 
     def embedder(self, spec: str = "") -> Embedder:
         """The model that `spec` names ("": as set, else the default), opened once."""
@@ -73,7 +69,7 @@ class Indexes:
         """Make new rows findable; a note where there is something to say. Raises what embedding raises."""
         if not dataset.text or not dataset.snapshot.rows:
             return ""
-        index = self.of(dataset.name)
+        index = self.of(dataset)
         # A model that is missing or another one is told now, not when somebody searches by meaning.
         index.recipe(dataset)
         view = index.view(dataset, progress=progress, cancel=cancel)
@@ -109,7 +105,7 @@ class Indexes:
                 f"{dataset.name!r} has no text columns to index",
                 hint=f"give columns=[…]; those with text: {', '.join(texts[:20]) or 'none'}",
             )
-        made = self.of(dataset.name).build(dataset, build, progress=progress, cancel=cancel)
+        made = self.of(dataset).build(dataset, build, progress=progress, cancel=cancel)
         return IndexReport(
             dataset=dataset.name,
             generation=made.number,
@@ -145,8 +141,8 @@ class Indexes:
 
     def rollback(self, dataset: Dataset, who: str, info: Mapping[str, str]) -> RollbackReport:
         """Let the generation before the present one serve again, with the text columns it was built over."""
-        generation, previous = self.of(dataset.name).rollback(who)
-        older = self.generations.get(dataset.name, generation)
+        generation, previous = self.of(dataset).rollback(who)
+        older = _generations(dataset).get(dataset.name, generation)
         if older is not None and list(older.recipe.text.columns) != dataset.text:
             self.set_text(dataset, older.recipe.text.columns, info)
         return RollbackReport(dataset=dataset.name, generation=generation, previous=previous)
@@ -168,8 +164,8 @@ class Indexes:
         """The generation that serves a dataset's searches, if it was made for its text columns."""
         if not dataset.text:
             return None
-        number = self.generations.current(dataset.name)
-        found = None if number is None else self.generations.get(dataset.name, number)
+        number = _generations(dataset).current(dataset.name)
+        found = None if number is None else _generations(dataset).get(dataset.name, number)
         return found if found is not None and list(found.recipe.text.columns) == dataset.text else None
 
     # For the system datasets ------------------------------------------------------------------
@@ -177,7 +173,7 @@ class Indexes:
     def state(self, datasets: Sequence[Dataset]) -> Json:
         """Something that changes with every build and rollback."""
         return [
-            [each.name, self.generations.current(each.name), len(self.generations.numbers(each.name))]
+            [each.name, _generations(each).current(each.name), len(_generations(each).numbers(each.name))]
             for each in datasets
         ]
 
@@ -185,8 +181,8 @@ class Indexes:
         """The rows of `system.generations`."""
         rows: list[list[Json]] = []
         for dataset in datasets:
-            serving = self.generations.current(dataset.name)
-            for each in self.generations.all(dataset.name):
+            serving = _generations(dataset).current(dataset.name)
+            for each in _generations(dataset).all(dataset.name):
                 if each.published:
                     recipe = each.recipe
                     rows.append(
@@ -208,7 +204,7 @@ class Indexes:
                 each.who, each.trace_id or None,
             ]
             for dataset in datasets
-            for each in self.generations.all(dataset.name)
+            for each in _generations(dataset).all(dataset.name)
         ]  # fmt: skip
 
     def operations(self, datasets: Sequence[Dataset]) -> list[list[Json]]:
@@ -219,5 +215,9 @@ class Indexes:
                 each.trace_id or None,
             ]
             for dataset in datasets
-            for each in self.generations.publications(dataset.name)
+            for each in _generations(dataset).publications(dataset.name)
         ]  # fmt: skip
+
+
+def _generations(dataset: Dataset) -> Generations:
+    return Generations(dataset.home.bucket)

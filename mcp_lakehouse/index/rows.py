@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 # Every batch but the last has so many rows. Decoding one takes about 0.1 ms; smaller ones compress worse.
 BATCH_ROWS = 64
-# Writes the rows of one data file of the dataset named, with these columns, as an Arrow file at the path.
-Export = Callable[[str, DataFile, Sequence[TableColumn], Path, CancelToken], None]
+# Writes the rows of one data file of the dataset, with these columns, as an Arrow file at the path.
+Export = Callable[[Dataset, DataFile, Sequence[TableColumn], Path, CancelToken], None]
 _BATCHES_KEPT = 64
 _EXACT = 2**53 - 1
 
@@ -84,7 +84,7 @@ class RowFiles:
                 "batch_rows": BATCH_ROWS,
             }
             if not sealed(path, facts):
-                write_sealed(path, facts, lambda made: self._export(dataset.name, file, columns, made, cancel))
+                write_sealed(path, facts, lambda made: self._export(dataset, file, columns, made, cancel))
             rows = self._opened[file.key] = Rows(path)
             return rows
 

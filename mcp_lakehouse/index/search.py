@@ -68,7 +68,7 @@ class Searcher:
     """Searches the datasets of one lake."""
 
     def __init__(
-        self, catalog: Catalog, index_of: Callable[[str], DatasetIndex], matching: Matching, limits: SearchLimits
+        self, catalog: Catalog, index_of: Callable[[Dataset], DatasetIndex], matching: Matching, limits: SearchLimits
     ) -> None:
         self._catalog = catalog
         self._index_of = index_of
@@ -88,7 +88,7 @@ class Searcher:
         for dataset in self._datasets(query.datasets):
             cancel.check()
             try:
-                view = self._index_of(dataset.name).view(dataset, progress=progress, cancel=cancel)
+                view = self._index_of(dataset).view(dataset, progress=progress, cancel=cancel)
                 vector = self._vector(view, text, mode)
                 where = (query.where or "").strip()
                 sweep = view.sweep(vector) if where and vector is not None else None
@@ -181,7 +181,7 @@ class Searcher:
         depth: int,
     ) -> _Source:
         dataset = view.dataset
-        embedder = None if mode == "keyword" else self._index_of(dataset.name).embedder(view.recipe)
+        embedder = None if mode == "keyword" else self._index_of(dataset).embedder(view.recipe)
         vector = self._vector(view, text, mode)
         with trace.span("index.search", dataset=dataset.name):
             words = "" if mode == "vector" or not _telling(text) else text
@@ -196,7 +196,7 @@ class Searcher:
         """The query's vector by the view's model, which must be there; `None` where vectors are not asked for."""
         if mode == "keyword":
             return None
-        embedder = self._index_of(view.dataset.name).embedder(view.recipe)
+        embedder = self._index_of(view.dataset).embedder(view.recipe)
         return self._embed(embedder, text) if _telling(text) else None
 
     def _filter(self, view: View, where: str, sweep: Sweep | None, cancel: CancelToken) -> _Filter:

@@ -41,7 +41,7 @@ _BACKOFF_SECONDS = (0.01, 0.5)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the caller asked for. `who` and `trace_id` go into the version's record."""
+    """What the caller asked for. `bucket`: where a new dataset is to live. `who` and `trace_id` are recorded."""
 
     source: str | Sequence[str] | InlineText
     dataset: str | None = None
@@ -49,6 +49,7 @@ class Request:
     key: Sequence[str] | None = None
     text: Sequence[str] | None = None
     description: str | None = None
+    bucket: str | None = None
     who: str = ""
     trace_id: str | None = None
 
@@ -72,7 +73,6 @@ class Loader:
         *,
         lend: Callable[[CancelToken], AbstractContextManager[Worker]],
         keep_rejects: Callable[[list[dict[str, object]]], None],
-        local_files: Callable[[Sequence[DataFile]], Sequence[Path]],
         allowed_roots: Sequence[Path],
         scratch: Path,
     ) -> None:
@@ -80,7 +80,6 @@ class Loader:
         self._limits = limits
         self._lend = lend
         self._keep_rejects = keep_rejects
-        self._local_files = local_files
         self._allowed_roots = allowed_roots
         self._scratch = scratch
 
@@ -91,6 +90,7 @@ class Loader:
         files = resolve(request.source, allowed_roots=self._allowed_roots, limits=self._limits, scratch=self._scratch)
         try:
             name = check_name(request.dataset) if request.dataset else dataset_name(files, request.source)
+            self._catalog.table(name, request.bucket)
             contents, problems = self._fingerprints(files, progress, cancel)
             present = self._present(name)
             fresh = self._fresh(present, request, contents)
@@ -229,7 +229,7 @@ class Loader:
         if present.kind == "documents" and len(files) <= _FILES_LOOKED_INTO:
             with contextlib.suppress(StorageFailed, NotFound, UnreadableSource):
                 # A file that is damaged or gone is no reason not to append others.
-                existing = [str(path) for path in self._local_files(files)]
+                existing = [str(path) for path in present.paths()]
                 asked = {"op": "sources", "existing": existing, "sources": list(names)}
                 return telling.sources_stay(self._call(worker, asked, _silent, cancel)["sources"])
         return telling.files_stay(present, names)
@@ -310,8 +310,11 @@ class Loader:
         cancel: CancelToken,
     ) -> tuple[Message, Mapping[str, DataFile]]:
         """The worker's answer to what is wanted of the present files and the new ones; the present by their paths."""
-        base = present.snapshot.files if present else ()
-        local = {str(path): file for path, file in zip(self._local_files(base), base, strict=True)}
+        local = (
+            {str(path): file for path, file in zip(present.paths(), present.snapshot.files, strict=True)}
+            if present
+            else {}
+        )
         request: Message = {
             **wanted,
             "existing": list(local),
@@ -413,7 +416,7 @@ class Loader:
         present = base if base is not None and not base.dropped else None
         if request.mode == "upsert" and loaded.base != _version(present):
             raise Conflict(f"{name!r} was changed since it was read", hint="read it again")
-        table = self._catalog.table(name)
+        table = self._catalog.table(name, request.bucket)
         wanted = [] if loaded.by_source else request.key or (present.key if present else [])
         key = _known_columns(list(wanted), loaded.columns, "key")
         text = _text_columns(request, present, loaded)

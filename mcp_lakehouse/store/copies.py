@@ -36,7 +36,7 @@ class LocalCopies:
 
     def __init__(self, bucket: Bucket, folder: Path) -> None:
         self._bucket = bucket
-        self._folder = folder
+        self.folder = folder
         self._local = bucket.local_path("") is not None
         if not self._local:
             folder.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ class LocalCopies:
             self.paths(files)
 
     def _place(self, file: StoredFile) -> Path:
-        return self._folder / f"{hashlib.sha256(file.key.encode()).hexdigest()}.parquet"
+        return self.folder / f"{hashlib.sha256(file.key.encode()).hexdigest()}.parquet"
 
     def _present(self, file: StoredFile) -> bool:
         path = self._place(file)
@@ -89,7 +89,7 @@ class LocalCopies:
 
     def _make_room(self, needed: int) -> None:
         entries = []
-        with os.scandir(self._folder) as found:
+        with os.scandir(self.folder) as found:
             for entry in found:
                 with contextlib.suppress(OSError):
                     status = entry.stat()

@@ -7,7 +7,7 @@ from __future__ import annotations
 import errno
 import re
 
-from mcp_lakehouse.errors import Conflict, LakehouseError, NotFound, StorageFailed
+from mcp_lakehouse.errors import Conflict, LakehouseError, NotFound, StorageFailed, Unreachable
 
 # What the system says of a write that there is no room for.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -42,7 +42,9 @@ def object_failure(error: Exception, doing: str, key: str, url: str, endpoint: s
     if isinstance(error, FileNotFoundError):
         return NotFound(f"{at} does not exist", hint="it was deleted, or never written; list the folder to see")
     what, hint = _diagnosis(text, status, code, endpoint)
-    return StorageFailed(f"cannot {doing} {at}: {what}", hint=hint)
+    # Without a status there was no answer that could be read.
+    away = status.startswith("5") or not (status or what.startswith(("no credentials", "the endpoint")))
+    return (Unreachable if away else StorageFailed)(f"cannot {doing} {at}: {what}", hint=hint)
 
 
 def _diagnosis(text: str, status: str, code: str, endpoint: str) -> tuple[str, str]:

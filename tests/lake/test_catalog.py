@@ -13,6 +13,7 @@ from mcp_lakehouse import Lakehouse
 from mcp_lakehouse.catalog.catalog import Catalog
 from mcp_lakehouse.catalog.journals import MERGED_FILES
 from mcp_lakehouse.store import Bucket, open_bucket
+from mcp_lakehouse.store.homes import primary_home
 from mcp_lakehouse.table import Table, TableColumn
 
 DATASETS = 300
@@ -89,7 +90,7 @@ def test_remote_logs_are_looked_at_side_by_side_and_no_oftener_than_needed(tmp_p
     near = open_bucket(tmp_path / "lake", {})
     fill(near, 4 * TOGETHER)
     far = FarAway(near)
-    catalog = Catalog(far)  # type: ignore[arg-type]
+    catalog = Catalog([primary_home(far, tmp_path / "cache")])  # type: ignore[arg-type]
     assert len(catalog.all()) == 4 * TOGETHER
     # Pointer and first record together, then what comes after.
     assert far.looks == 2 * 4 * TOGETHER

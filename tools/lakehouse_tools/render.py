@@ -12,6 +12,7 @@ from mcp_types import CallToolResult, TextContent
 from lakehouse_tools.budget import PLAIN_CHARS, fitted
 from mcp_lakehouse.records import (
     Answer,
+    BucketList,
     DatasetDescription,
     DatasetList,
     DropReport,
@@ -60,6 +61,14 @@ def _(record: QueryResult) -> str:
     if record.note:
         facts.append(record.note)
     return "\n".join([*lines, f"({'; '.join(facts)})"])
+
+
+@text.register
+def _(record: BucketList) -> str:
+    return "\n".join(
+        f"{each.name}: {each.url}, {each.datasets:,} datasets" + (f", away: {each.problem}" if each.problem else "")
+        for each in record.buckets
+    )
 
 
 @text.register

@@ -13,7 +13,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import Tool
 from starlette.applications import Starlette
 
-from lakehouse_tools import completions, prompts, reading, resources, searching, writing
+from lakehouse_tools import administering, completions, prompts, reading, resources, searching, writing
 from lakehouse_tools.arguments import check_arguments
 from lakehouse_tools.calls import Calls
 from lakehouse_tools.subscriptions import Subscribers
@@ -69,7 +69,9 @@ def build_server(lake: Lakehouse, *, read_only: bool | None = None) -> Lakehouse
     server = LakehouseServer(
         subscribers, instructions=INSTRUCTIONS.format(loading="" if unchanging else "; load files with ingest")
     )
-    withheld = dict.fromkeys(writing.NAMES, "the lake is served read-only") if unchanging else {}
+    withheld = (
+        dict.fromkeys((*writing.NAMES, *administering.NAMES), "the lake is served read-only") if unchanging else {}
+    )
     server.middleware.extend(
         [
             _warm_up(lake),
@@ -83,6 +85,7 @@ def build_server(lake: Lakehouse, *, read_only: bool | None = None) -> Lakehouse
     searching.register(server, lake, calls)
     if not unchanging:
         writing.register(server, lake, calls, subscribers)
+        administering.register(server, lake, calls)
     resources.register(server, lake, calls)
     prompts.register(server)
     completions.register(server, lake, calls)

@@ -42,6 +42,7 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls, subscribers:
         ] = None,
         text: Annotated[list[str] | None, Field(description="columns to make searchable")] = None,
         description: str | None = None,
+        bucket: Annotated[str | None, Field(description="where a new dataset is to live (list_buckets)")] = None,
     ) -> CallToolResult:
         """Load CSV, TSV, JSON, NDJSON, Parquet, Arrow, Excel, PDF, Markdown, HTML or text files into a dataset
         (default name: the file's) as one new version, or none. Types are inferred; bad rows go to rejects_uri.
@@ -50,7 +51,7 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls, subscribers:
         def work(token: CancelToken) -> IngestReport:
             given = {"text": source["text"], "name": source["name"]} if isinstance(source, dict) else source
             return lake.ingest(
-                given, dataset, mode, key, text, description,
+                given, dataset, mode, key, text, description, bucket=bucket,
                 who=client_name(ctx), progress=progress_to(ctx, token), cancel=token,
             )  # fmt: skip
 
