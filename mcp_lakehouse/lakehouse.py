@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import getpass
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -19,7 +17,6 @@ from mcp_lakehouse.catalog.buckets import bucket_list
 from mcp_lakehouse.catalog.catalog import (
     DROPPED_AT,
     EPOCH,
-    Catalog,
     Dataset,
     loaded_contents,
     timestamp,
@@ -28,7 +25,7 @@ from mcp_lakehouse.catalog.catalog import (
 from mcp_lakehouse.catalog.statistics import Statistics
 from mcp_lakehouse.catalog.system import System, journal_columns
 from mcp_lakehouse.catalog.visible import Visible
-from mcp_lakehouse.errors import Cancelled, InvalidInput, LakehouseError, NotAllowed, NotFound, StorageFailed
+from mcp_lakehouse.errors import Cancelled, InvalidInput, LakehouseError, NotFound, StorageFailed
 from mcp_lakehouse.index.citation import with_warning
 from mcp_lakehouse.index.indexes import Indexes
 from mcp_lakehouse.index.requests import Build, Progress, Query
@@ -36,6 +33,8 @@ from mcp_lakehouse.index.rows import BATCH_ROWS
 from mcp_lakehouse.journal import Journal
 from mcp_lakehouse.marker import CACHE_HINT, cache_folder, check_marker
 from mcp_lakehouse.names import REJECTS_PREFIX
+from mcp_lakehouse.profiles.opening import open_catalog
+from mcp_lakehouse.recording import Recorder, user
 from mcp_lakehouse.records import (
     Answer,
     BucketList,
@@ -56,8 +55,7 @@ from mcp_lakehouse.settings import Settings, read_settings
 from mcp_lakehouse.sql.results import Results
 from mcp_lakehouse.sql.runner import Parameters, Runner
 from mcp_lakehouse.store import open_bucket
-from mcp_lakehouse.store.failures import local_failure
-from mcp_lakehouse.store.homes import Home, data_folders, other_homes, primary_home
+from mcp_lakehouse.store.homes import Home, other_homes, primary_home
 from mcp_lakehouse.table import DataFile, TableColumn
 from mcp_lakehouse.worker.channel import Message
 from mcp_lakehouse.worker.pool import Pool
@@ -91,23 +89,34 @@ class Lakehouse:
         self._limits = settings.limits
         self._scratch_folder = Scratch(cache / "scratch")
         self._scratch = self._scratch_folder.path
-        self.catalog = Catalog(homes)
+        self.profile = settings.profile()
+        self._opened = open_catalog(
+            homes,
+            self.profile,
+            limits=self._limits,
+            cache=cache,
+            scratch=self._scratch,
+            key=settings.text("mask_key"),
+        )
+        self.catalog, self._data = self._opened.catalog, self._opened.data
         self._indexes = Indexes(
             self.catalog,
             cache=cache,
             read_only=self.read_only,
             embedder=settings.text("embedder").strip(),
             export=self._export,
+            pinned=self.profile.pinned if self.profile else {},
         )
-        self.system = System(self.catalog, self._indexes)
+        self.system = System(self.catalog, self._indexes, homes[0], whole=self.may("admin"))
         self.results = Results(cache / "results", self._limits.result)
-        self._data = data_folders(homes)
         visible = Visible(self.catalog, self.system, self.results, flush_journals=lambda: self._journal.flush())
         self._runner = Runner(visible.resolve, self.results, self._limits, scratch=self._scratch, data=self._data)
         self._statistics = Statistics(cache / "statistics", self._first_row)
         self._loaders = Pool(self._start_loader, size=2, what="ingest")
         self._journal = Journal(self._append_journal)
         self._journal_lock = threading.Lock()
+        recorder = Recorder(self._journal, profile=self.profile, read_only=self.read_only, scratch=self._scratch)
+        self._recording, self._changing = recorder.recording, recorder.changing
 
     @classmethod
     def open(
@@ -117,11 +126,13 @@ class Lakehouse:
         settings: Settings | None = None,
         read_only: bool | None = None,
         allow: Sequence[str | os.PathLike[str]] | None = None,
+        profile: str | None = None,
     ) -> Self:
         """Open a lake, made if there is none yet.
 
         `path_or_url` is a folder or `s3://bucket/prefix`; the default is that of the settings. `allow`
-        names folders that `ingest` may read from (default: the working directory).
+        names folders that `ingest` may read from (default: the working directory); `profile` is one of the lake's
+        `lakehouse.toml`, and what it does not show is not there.
         Raises `UnsupportedLake` for a lake of a newer version, `StorageFailed` when it cannot be reached.
         """
         if settings is None:
@@ -129,6 +140,7 @@ class Lakehouse:
                 "lake": os.fspath(path_or_url) if path_or_url is not None else None,
                 "read_only": None if read_only is None else str(read_only).lower(),
                 "allow": None if allow is None else os.pathsep.join(os.fspath(each) for each in allow),
+                "profile": profile,
             }
             settings = read_settings(flags)
         bucket = open_bucket(settings.lake, os.environ)
@@ -136,8 +148,10 @@ class Lakehouse:
         cache = cache_folder(bucket, settings)
         try:
             cache.mkdir(parents=True, exist_ok=True)
-            others = other_homes(settings.buckets, os.environ, cache=cache)
-            return cls([primary_home(bucket, cache), *others], settings, cache=cache)
+            homes = [primary_home(bucket, cache), *other_homes(settings.buckets, os.environ, cache=cache)]
+            # A profile shares nothing with others that could tell of them.
+            own = cache / "profiles" / settings.text("profile") if settings.text("profile") else cache
+            return cls(homes, settings, cache=own)
         except OSError as error:
             raise StorageFailed(
                 f"cannot keep local state in {cache}: {error.strerror}",
@@ -154,8 +168,13 @@ class Lakehouse:
         """Stop all work, write what is still buffered, remove scratch files."""
         self._journal.close()
         self._runner.close()
+        self._opened.close()
         self._loaders.close()
         self._scratch_folder.close()
+
+    def may(self, right: str) -> bool:
+        """Whether this lake was opened with a right (one of `profiles.profile.RIGHTS`)."""
+        return self.profile is None or right in self.profile.rights
 
     def warm(self) -> None:
         """Get ready for the first statement, in the background."""
@@ -199,7 +218,7 @@ class Lakehouse:
 
     def list_buckets(self) -> BucketList:
         """The buckets that datasets live in, and whether they answer."""
-        with self._recording("list_buckets", None):
+        with self._recording("list_buckets", None, right="admin"):
             return bucket_list(self.catalog)
 
     def describe_dataset(self, dataset: str, sample_rows: int = 3) -> DatasetDescription:
@@ -358,7 +377,7 @@ class Lakehouse:
                 text=_names(text),
                 description=description,
                 bucket=bucket,
-                who=who or _user(),
+                who=who or user(),
                 trace_id=trace.current_trace_id(),
             )
             token = cancel or CancelToken()
@@ -395,7 +414,7 @@ class Lakehouse:
         with self._changing("build_index", dataset):
             return self._indexes.build(
                 self.catalog.get(dataset),
-                Build(embedder=embedder, parameters=params, who=who or _user()),
+                Build(embedder=embedder, parameters=params, who=who or user()),
                 columns=_names(columns),
                 info=self._info("describe", who),
                 progress=progress,
@@ -416,7 +435,7 @@ class Lakehouse:
                 raise InvalidInput(
                     f"confirm is {confirm[:100]!r}, the dataset is {dataset!r}", hint="give the dataset's name again"
                 )
-            found.table.set_properties(
+            found.writable.set_properties(
                 properties={DROPPED_AT: timestamp(datetime.now(UTC))},
                 info=self._info("drop", who),
                 at_version=found.snapshot.version,
@@ -435,7 +454,7 @@ class Lakehouse:
                     hint="give version to go back to an older one; system.versions lists them",
                 )
             if version is None:
-                found.table.set_properties(properties={DROPPED_AT: ""}, info=self._info("undrop", who))
+                found.writable.set_properties(properties={DROPPED_AT: ""}, info=self._info("undrop", who))
             else:
                 self._restore(found, version, self._info("restore", who) | {"restored": str(version)})
             return RestoreReport(dataset=found.name, version=found.table.snapshot().version)
@@ -455,7 +474,7 @@ class Lakehouse:
                 emptied(worker.scratch),
             ):
                 staged = merged(worker, found, found.paths(), self._limits.ingest)
-                return found.table.rewrite(
+                return found.writable.rewrite(
                     [file.key for file in snapshot.files],
                     staged,
                     at_version=snapshot.version,
@@ -511,8 +530,8 @@ class Lakehouse:
         """Make a version the newest again, in an epoch of its own: what was loaded after it is not there any more."""
         old = Dataset(found.name, found.table, found.table.snapshot(version), found.home)
         epoch = found.snapshot.version + 1
-        loaded = loaded_contents(found.table.transactions_at(version), old.epoch)
-        found.table.restore(
+        loaded = loaded_contents(found.writable.transactions_at(version), old.epoch)
+        found.writable.restore(
             version,
             info,
             properties={DROPPED_AT: "", EPOCH: str(epoch)},
@@ -542,38 +561,8 @@ class Lakehouse:
 
         return start_loader(self._limits, readable=[*self.settings.allowed_roots, *self._data], scratch=self._scratch)
 
-    @contextlib.contextmanager
-    def _changing(self, operation: str, dataset: str | None) -> Iterator[None]:
-        with self._recording(operation, dataset):
-            if self.read_only:
-                raise NotAllowed(
-                    f"{operation} is not allowed: the lake is open read-only", hint="open it without --read-only"
-                )
-            yield
-
-    @contextlib.contextmanager
-    def _recording(self, operation: str, dataset: str | None) -> Iterator[None]:
-        """One span for each verb; every failure goes to the error journal."""
-        with trace.span(f"lake.{operation}", dataset=dataset):
-            try:
-                yield
-            except Cancelled:
-                # A caller who changes their mind is no failure of the lake.
-                raise
-            except Exception as error:
-                # What the bucket's own errors do not tell of is the disk of the scratch folder.
-                told = (
-                    local_failure(error, "use", "", str(error.filename or self._scratch))
-                    if isinstance(error, OSError)
-                    else error
-                )
-                self._journal.error(told, operation=operation, dataset=dataset, who=_user())
-                if told is error:
-                    raise
-                raise told from error
-
     def _info(self, operation: str, who: str | None) -> dict[str, str]:
-        return {"operation": operation, "who": who or _user(), "trace_id": trace.current_trace_id() or ""}
+        return {"operation": operation, "who": who or user(), "trace_id": trace.current_trace_id() or ""}
 
     def _append_journal(self, name: str, records: list[dict[str, object]]) -> None:
         """Append records to a system journal table (`errors`, `spans`, `rejects`)."""
@@ -590,10 +579,3 @@ class Lakehouse:
 def _names(given: str | Sequence[str] | None) -> Sequence[str] | None:
     """One name is a sequence of characters too, which nobody means."""
     return [given] if isinstance(given, str) else given
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"

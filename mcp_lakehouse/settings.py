@@ -10,15 +10,18 @@ import difflib
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from mcp_lakehouse.errors import InvalidInput
+from mcp_lakehouse.errors import InvalidInput, NotFound
 from mcp_lakehouse.limits import GIB, MIB, IngestLimits, Limits, ResultLimits, SqlLimits
+from mcp_lakehouse.profiles.profile import Profile, read_profiles
+from mcp_lakehouse.store import open_bucket
 
 DEFAULT_LAKE = "./lakehouse"
 _PREFIX = "LAKEHOUSE_"
+_FILE = "lakehouse.toml"
 T = TypeVar("T")
 
 
@@ -48,6 +51,8 @@ KNOWN = (
     Setting("buckets", "", "further buckets for datasets, comma-separated: archive=s3://bucket/prefix,fast=/mnt/fast"),
     Setting("cache", "", "local folder for disposable state (results, copies of remote files); empty: see docs"),
     Setting("read_only", "false", "refuse every change to the lake"),
+    Setting("profile", "", "the profile of lakehouse.toml that the lake is opened as; empty: all of it, all rights"),
+    Setting("mask_key", "", "a long random text that goes into the hashes of masked columns", secret=True),
     Setting("token", "", "bearer token that HTTP clients must send", secret=True),
     Setting("origins", "", "web origins (comma-separated) that may call over HTTP; empty: none but loopback"),
     Setting("trace", "none", "span exporters, comma-separated: none, lake, otlp, langfuse"),
@@ -80,6 +85,7 @@ class Settings:
     """All settings, read once. `values` keeps each with its source for `mcp-lakehouse settings`."""
 
     values: Mapping[str, Sourced]
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
 
     def text(self, name: str) -> str:
         """A setting as text."""
@@ -104,6 +110,28 @@ class Settings:
     def buckets(self) -> dict[str, str]:
         """Addresses of further buckets, by name."""
         return _parse(self.values["buckets"], _named)
+
+    def profile(self) -> Profile | None:
+        """The profile the lake is to be opened as. Raises `InvalidInput` where there is none of that name."""
+        name = self.text("profile")
+        if not name:
+            return None
+        if name not in self.profiles:
+            known = ", ".join(sorted(self.profiles)) or "none"
+            raise InvalidInput(
+                f"there is no profile {name[:100]!r}", hint=f"profiles in the lake's lakehouse.toml: {known}"
+            )
+        return self.profiles[name]
+
+    def as_profile(self, name: str) -> Settings:
+        """The same settings for a profile, with its own limits. Raises `InvalidInput`."""
+        values = {**self.values, "profile": Sourced(_BY_NAME["profile"], name, "profile")}
+        profile = Settings(values, self.profiles).profile()
+        for limit, value in profile.limits.items() if profile is not None else ():
+            values[limit] = Sourced(_BY_NAME[limit], value, f"profile {name}")
+        found = Settings(values, self.profiles)
+        _ = found.limits
+        return found
 
     @property
     def limits(self) -> Limits:
@@ -131,7 +159,8 @@ def read_settings(flags: Mapping[str, str | None], environment: Mapping[str, str
     """
     values = {setting.name: Sourced(setting, setting.default, "default") for setting in KNOWN}
     lake = flags.get("lake") or environment.get("LAKEHOUSE_LAKE") or DEFAULT_LAKE
-    for name, value in _file_values(lake).items():
+    written, profiles = _file(lake, environment)
+    for name, value in written.items():
         values[name] = Sourced(_BY_NAME[name], value, "lakehouse.toml")
     for setting in KNOWN:
         if setting.variable in environment:
@@ -139,16 +168,30 @@ def read_settings(flags: Mapping[str, str | None], environment: Mapping[str, str
     for name, given in flags.items():
         if given is not None:
             values[name] = Sourced(_BY_NAME[name], given, "flag")
-    settings = Settings(values)
+    settings = Settings(values, profiles)
     # Parse everything once, so that a bad value is reported at the start and not in the middle of a call.
     _ = settings.limits, settings.buckets, settings.flag("read_only"), settings.flag("trace_content")
-    return settings
+    name = settings.text("profile")
+    return settings.as_profile(name) if name else settings
+
+
+def profile_tokens(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The bearer tokens of profiles, by profile: `LAKEHOUSE_TOKEN_AGENCY`."""
+    prefix = f"{_PREFIX}TOKEN_"
+    return {
+        name.removeprefix(prefix).lower(): token.strip()
+        for name, token in environment.items()
+        if name.startswith(prefix) and token.strip()
+    }
 
 
 def unknown_variables(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """`LAKEHOUSE_*` variables that are no settings, each with what to do about it: a slip would go unseen."""
     known = {setting.variable for setting in KNOWN}
-    unknown = sorted(name for name in environment if name.startswith(_PREFIX) and name not in known)
+    named = tuple(f"{_PREFIX}{kind}_" for kind in ("TOKEN", "BUCKET"))
+    unknown = sorted(
+        name for name in environment if name.startswith(_PREFIX) and name not in known and not name.startswith(named)
+    )
     return {name: _instead(name.removeprefix(_PREFIX).lower()) for name in unknown}
 
 
@@ -157,14 +200,17 @@ def _instead(name: str) -> str:
     return f"did you mean {_BY_NAME[near[0]].variable}?" if near else "mcp-lakehouse settings lists the ones there are"
 
 
-def _file_values(lake: str) -> dict[str, str]:
-    path = Path(lake).expanduser() / "lakehouse.toml"
-    if "://" in lake or not path.is_file():
-        return {}
+def _file(lake: str, environment: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Profile]]:
+    """What the lake's own file sets, and the profiles in it."""
+    bucket = open_bucket(lake, environment)
+    path = f"{bucket.local_path('') or bucket.url}/{_FILE}"
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        table = tomllib.loads(bucket.read(_FILE).decode("utf-8"))
+    except NotFound:
+        return {}, {}
+    except ValueError as error:
         raise InvalidInput(f"cannot read {path}: {error}", hint="mend or remove that file") from error
+    profiles = table.pop("profiles", {})
     values: dict[str, str] = {}
     for name, value in table.items():
         if name not in _BY_NAME or name == "lake":
@@ -178,7 +224,7 @@ def _file_values(lake: str) -> dict[str, str]:
             # [buckets] in the file is the same as name=value pairs elsewhere.
             value = ",".join(f"{key}={each}" for key, each in value.items())
         values[name] = str(value).lower() if isinstance(value, bool) else str(value)
-    return values
+    return values, read_profiles(profiles, path)
 
 
 def _parse(sourced: Sourced, parser: Callable[[str], T]) -> T:

@@ -15,9 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from mcp_lakehouse.catalog.listing import TABLES, Listing, folder_of
-from mcp_lakehouse.errors import InvalidInput, NotFound, StorageFailed, UnsupportedLake
+from mcp_lakehouse.errors import InvalidInput, NotAllowed, NotFound, StorageFailed, UnsupportedLake
 from mcp_lakehouse.names import as_kept, is_name
 from mcp_lakehouse.records import DatasetSummary, LineageEntry
 from mcp_lakehouse.store.homes import Home, home_named
@@ -28,12 +29,28 @@ KIND, KEY, TEXT, DROPPED_AT, EPOCH = (f"lakehouse.{name}" for name in ("kind", "
 _PARALLEL_LOOKS = 16
 
 
+class Versions(Protocol):
+    """What can be read of a table: all of it, or what a profile shows."""
+
+    def head(self) -> int | None:
+        """The newest version, `None` where there is no table."""
+
+    def newest(self) -> Snapshot | None:
+        """The newest version, `None` where there is no table."""
+
+    def snapshot(self, version: int | None = None, at: datetime | None = None) -> Snapshot:
+        """The newest version, an older one, or the newest at a moment. Raises `NotFound`."""
+
+    def history(self, limit: int | None = None) -> list[Commit]:
+        """The newest records first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """A dataset at one version."""
 
     name: str
-    table: Table
+    table: Versions
     snapshot: Snapshot
     home: Home
 
@@ -51,6 +68,16 @@ class Dataset:
     def text(self) -> list[str]:
         """The columns whose text is to be found by search."""
         return _names(self.snapshot.properties.get(TEXT))
+
+    @property
+    def writable(self) -> Table:
+        """Its table. Raises `NotAllowed` where only a part of it is shown."""
+        if not isinstance(self.table, Table):
+            raise NotAllowed(
+                f"only a part of {self.name!r} is shown to this profile, so it cannot change it",
+                hint="a profile changes datasets that it is shown whole",
+            )
+        return self.table
 
     def paths(self) -> list[Path]:
         """Its data files on this machine, in order; fetches what is not there yet."""
@@ -283,6 +310,24 @@ def properties_for(*, kind: str, key: Sequence[str], text: Sequence[str], epoch:
         TEXT: json.dumps(list(text), ensure_ascii=False) if text else "",
         EPOCH: str(epoch),
         DROPPED_AT: "",
+    }
+
+
+def properties_of_columns(
+    properties: Mapping[str, str], names: Sequence[str], *, whole: Sequence[str]
+) -> dict[str, str]:
+    """A dataset's properties where only some columns are shown; `whole` are those whose values are as they are.
+
+    A key that is not all there is none; of the columns that are searched, those that are shown stay.
+    """
+    key, text = _names(properties.get(KEY)), _names(properties.get(TEXT))
+    shown = {
+        KEY: key if set(key) <= set(whole) else [],
+        TEXT: [each for each in text if each in names],
+    }
+    return {
+        **properties,
+        **{name: json.dumps(each, ensure_ascii=False) if each else "" for name, each in shown.items()},
     }
 
 

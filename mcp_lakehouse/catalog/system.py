@@ -11,6 +11,7 @@ from typing import Protocol
 from mcp_lakehouse.catalog.catalog import Catalog, Dataset, timestamp
 from mcp_lakehouse.errors import NotFound
 from mcp_lakehouse.records import Json
+from mcp_lakehouse.store.homes import Home
 from mcp_lakehouse.table import Table, TableColumn
 
 _TEXT, _COUNT, _TIME = "VARCHAR", "BIGINT", "TIMESTAMP WITH TIME ZONE"
@@ -61,6 +62,8 @@ TRIALS: Columns = (
 
 # Records that come in one by one are tables of their own; the others are read from the logs.
 _OF_BUILDS = ("operations", "generations", "trials")
+# What there is for a reader that sees a part of the lake: it tells of the datasets that are shown, and of nothing else.
+SHOWN = frozenset({"datasets", "columns", "versions", "generations"})
 JOURNALS = {"errors": ERRORS, "spans": SPANS, "rejects": REJECTS}
 
 
@@ -92,10 +95,12 @@ class Builds(Protocol):
 class System:
     """Makes the rows of the system datasets from the catalog."""
 
-    def __init__(self, catalog: Catalog, builds: Builds) -> None:
+    def __init__(self, catalog: Catalog, builds: Builds, home: Home, *, whole: bool) -> None:
+        """`home`: where the journals live. Unless `whole`, only what `SHOWN` names can be read."""
         self._catalog = catalog
         self._builds = builds
-        self.home = catalog.homes[0]
+        self.home = home
+        self._whole = whole
         self._journals = {name: Table(self.home.bucket, f"system/{name}") for name in JOURNALS}
         self._derived: dict[str, tuple[Columns, Callable[[list[Dataset]], Rows]]] = {
             "datasets": (DATASETS, _datasets),
@@ -110,12 +115,17 @@ class System:
         """The table of a system dataset that is written record by record, else `None`."""
         return self._journals.get(name)
 
+    def readable_journal(self, name: str) -> Table | None:
+        """The same, if it may be read."""
+        return self._journals.get(name) if self._whole else None
+
     def rows(self, name: str) -> SystemRows:
         """A derived system dataset (or a journal nothing was written to yet)."""
-        if name in JOURNALS:
+        there = {*self._derived, *JOURNALS} if self._whole else SHOWN
+        if name in there and name in JOURNALS:
             return SystemRows(JOURNALS[name], [], "empty")
-        if name not in self._derived:
-            known = ", ".join(f"system.{each}" for each in sorted((*self._derived, *JOURNALS)))
+        if name not in there:
+            known = ", ".join(f"system.{each}" for each in sorted(there))
             raise NotFound(f"there is no dataset system.{name}", hint=f"there are: {known}")
         columns, make = self._derived[name]
         # History outlives a drop; the list of datasets does not show dropped ones.

@@ -52,7 +52,7 @@ class Visible:
         return self._files_definition(dataset, wanted.held)
 
     def _system_definition(self, name: str, held: str | None) -> Message:
-        journal = self._system.journal(name)
+        journal = self._system.readable_journal(name)
         if journal is not None:
             self._flush_journals()
             if journal.head() is not None:

@@ -60,7 +60,9 @@ class DatasetIndex:
         embedder: str,
         open_embedder: OpenEmbedder,
         export: Export,
+        pinned: int | None = None,
     ) -> None:
+        self._pinned = pinned
         self._name = name
         self.bucket = bucket
         self._generations = Generations(bucket)
@@ -88,7 +90,9 @@ class DatasetIndex:
         """The generation that serves, `None` where none was built."""
         with self._pointer_lock:
             looked, number = self._pointed
-            if self.bucket.local_path("") is not None or time.monotonic() - looked > _POINTER_SECONDS:
+            if self._pinned is not None:
+                number = self._pinned
+            elif self.bucket.local_path("") is not None or time.monotonic() - looked > _POINTER_SECONDS:
                 number = self._generations.current(self._name)
                 self._pointed = (time.monotonic(), number)
             if number is None:

@@ -26,7 +26,18 @@ if TYPE_CHECKING:
 class Indexes:
     """Gives each dataset its index, made when it is first asked for."""
 
-    def __init__(self, catalog: Catalog, *, cache: Path, read_only: bool, embedder: str, export: Export) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        *,
+        cache: Path,
+        read_only: bool,
+        embedder: str,
+        export: Export,
+        pinned: Mapping[str, int],
+    ) -> None:
+        """`pinned`: datasets that one generation serves, whatever is published."""
+        self._pinned = pinned
         self._catalog = catalog
         self._cache = cache
         self._read_only = read_only
@@ -52,6 +63,7 @@ class Indexes:
                     embedder=self._embedder,
                     open_embedder=self.embedder,
                     export=self._export,
+                    pinned=self._pinned.get(name),
                 )
             return found
 
@@ -120,7 +132,7 @@ class Indexes:
         """The dataset with these text columns, in a version of their own where that changes anything."""
         text = self._spelled(dataset, columns)
         if text != dataset.text:
-            dataset.table.set_properties(
+            dataset.writable.set_properties(
                 properties={TEXT: json.dumps(text, ensure_ascii=False)},
                 info=info,
                 at_version=dataset.snapshot.version,

@@ -153,13 +153,13 @@ class Loader:
             last = next(iter(changes(present.table.history(telling.RECENT))), None)
             repeated = {"operation": request.mode, "content": _combined(contents.values())}
             return [] if last is not None and repeated.items() <= last.items() else distinct
-        known = present.table.transaction_version
+        known = present.writable.transaction_version
         return [file for file in distinct if known(transaction(present.epoch, contents[file])) is None]
 
     def _describe_only(self, present: Dataset, request: Request) -> int:
         """The same bytes again may still bring a new description; returns the version."""
         if request.description is not None and request.description != (present.snapshot.description or ""):
-            return present.table.set_properties(
+            return present.writable.set_properties(
                 description=request.description,
                 properties={},
                 info={"operation": "describe", "who": request.who, "trace_id": request.trace_id or ""},

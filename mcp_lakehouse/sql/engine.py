@@ -43,13 +43,17 @@ def start(config: Message) -> Engine:
     """Confine this process, then open and lock the engine.
 
     `config`: `readable` folders, `scratch` folder (its only writable place), `data` folders that
-    views read from, `memory_bytes`, `address_space_bytes`, `spill_bytes`, `file_bytes`, `threads`.
+    views read from, `memory_bytes`, `address_space_bytes`, `spill_bytes`, `file_bytes`, `threads`; `projects` where
+    it is to answer `project`.
     """
     sys.setrecursionlimit(_TREE_DEPTH)
     isolated = confine.leave_network()
     import duckdb
     import pyarrow.ipc  # noqa: F401  # loaded before the file system is closed off
     import pytz  # noqa: F401  # duckdb imports it when it meets a time zone
+
+    if config.get("projects"):
+        import pyarrow.parquet  # noqa: F401  # as the others, for the few workers that write such files
 
     scratch = Path(config["scratch"])
     connection = duckdb.connect(":memory:")
@@ -96,7 +100,7 @@ def _lock(connection: duckdb.DuckDBPyConnection, config: Message, scratch: Path)
 
 
 class Engine:
-    """Answers `hello`, `run`, `page`, `filter` and `export`."""
+    """Answers `hello`, `run`, `page`, `filter`, `export` and `project`."""
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, scratch: Path, config: Message, confined: Message
@@ -128,6 +132,8 @@ class Engine:
             return self._filter(request, channel)
         if request["op"] == "export":
             return self._export(request)
+        if request["op"] == "project":
+            return self._project(request)
         raise InvalidInput(f"unknown request {request['op']!r}")
 
     @cached_property
@@ -280,6 +286,28 @@ class Engine:
             about = Checked("", (TableName("", request["dataset"]),), frozenset(), "SELECT")
             raise self._explain(error, about) from None
         return {"file": str(path)}
+
+    def _project(self, request: Message) -> Message:
+        """What is shown of one data file (or of none, for the columns alone): see `projecting.project`."""
+        from mcp_lakehouse.sql.projecting import project
+
+        columns = request["columns"]
+        if request["path"]:
+            files = f"read_parquet({literal([request['path']])})"
+            source = f"SELECT {self._views.selected(files, columns)} FROM {files}"
+        else:
+            nothing = ", ".join(f"CAST(NULL AS {type_}) AS {quote(column)}" for column, type_ in columns)
+            source = f"SELECT {nothing} WHERE false"
+        path = self._scratch / f"{request['result_id']}.parquet" if request["path"] else None
+        asked = request | {"to": str(path) if path else None}
+        try:
+            made = project(self._connection, self._parser, self._repeatable, source, asked)
+        except _engine_errors() as error:
+            if path is not None:
+                path.unlink(missing_ok=True)
+            about = Checked("", (TableName("", request["dataset"]),), frozenset(), "SELECT")
+            raise self._explain(error, about) from None
+        return made | {"file": str(path) if path is not None and made["rows"] else None}
 
     # Errors -----------------------------------------------------------------------------------
 

@@ -50,8 +50,17 @@ class Runner:
     """Runs statements over what `resolve` shows."""
 
     def __init__(
-        self, resolve: Resolve, results: Results, limits: Limits, *, scratch: Path, data: Sequence[Path]
+        self,
+        resolve: Resolve,
+        results: Results,
+        limits: Limits,
+        *,
+        scratch: Path,
+        data: Sequence[Path],
+        projects: bool = False,
     ) -> None:
+        """`projects`: whether `project` will be called."""
+        self._projects = projects
         self._resolve = resolve
         self._results = results
         self._limits = limits
@@ -239,6 +248,37 @@ class Runner:
             answer = worker.call(request, timeout_seconds=_EXPORT_SECONDS, cancel=cancel, on_timeout="reading rows")
             os.replace(answer["file"], to)
 
+    def project(
+        self,
+        dataset: str,
+        path: Path | None,
+        columns: Sequence[TableColumn],
+        shown: Mapping[str, Json],
+        *,
+        to: Path,
+    ) -> tuple[int, list[Column]]:
+        """What is shown of one data file as a Parquet file at `to` (none where no row is), with its rows and columns.
+
+        `shown`: `where`, `only`, `hidden`, `masks` and `key`, as `projecting.project` takes them. Without a path
+        only the columns are told. Raises `InvalidInput`, `StatementFailed`, `StatementRefused`.
+        """
+        request: Message = {
+            "op": "project",
+            "dataset": dataset,
+            "path": None if path is None else str(path),
+            "columns": [[column.name, column.type] for column in columns],
+            "max_chars": self._limits.sql.statement_chars,
+            "result_id": self._results.new_identifier(),
+            "cpu_seconds": _EXPORT_SECONDS,
+            **shown,
+        }
+        with self._pool.lend(timeout_seconds=_EXPORT_SECONDS) as worker:
+            answer = worker.call(request, timeout_seconds=_EXPORT_SECONDS, on_timeout="showing a part of a dataset")
+            if answer["file"] is not None:
+                to.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(answer["file"], to)
+        return answer["rows"], [Column(name, type_) for name, type_ in answer["columns"]]
+
     def _page_limits(self, max_rows: int, detailed: bool) -> Message:
         limits = self._limits.result
         if not 1 <= max_rows <= limits.rows:
@@ -292,7 +332,8 @@ class Runner:
     def _start(self) -> Worker:
         limits = self._limits.sql
         scratch = self._scratch / f"sql-{secrets.token_hex(8)}"
-        return Worker("sql", worker_config(limits, scratch, self._data, str(self._results.folder)), scratch=scratch)
+        config = worker_config(limits, scratch, self._data, str(self._results.folder))
+        return Worker("sql", config | {"projects": self._projects}, scratch=scratch)
 
 
 def _reads(foreseen: Sequence[Message]) -> Reads:

@@ -31,6 +31,21 @@ class StoredFile(Protocol):
     def bytes(self) -> int: ...
 
 
+class Copies(Protocol):
+    """Paths of a bucket's files on this machine. `folder`: where they lie, unless the bucket itself is a folder."""
+
+    folder: Path
+
+    def path(self, file: StoredFile) -> Path:
+        """The path of one file. Raises `StorageFailed` when it cannot be had."""
+
+    def paths(self, files: Sequence[StoredFile]) -> list[Path]:
+        """The paths of files, in their order."""
+
+    def keep(self, files: Sequence[StoredFile]) -> None:
+        """Have the files that `paths` named still there."""
+
+
 class LocalCopies:
     """Gives paths; fetches what is not on this machine yet, several files at a time."""
 

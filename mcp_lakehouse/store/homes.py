@@ -11,7 +11,7 @@ from pathlib import Path
 from mcp_lakehouse.errors import InvalidInput
 from mcp_lakehouse.store.bucket import Bucket
 from mcp_lakehouse.store.circuit import Circuit
-from mcp_lakehouse.store.copies import LocalCopies
+from mcp_lakehouse.store.copies import Copies, LocalCopies
 from mcp_lakehouse.store.opening import open_bucket
 
 PRIMARY = "primary"
@@ -26,7 +26,7 @@ class Home:
 
     name: str
     bucket: Bucket
-    copies: LocalCopies
+    copies: Copies
 
     @property
     def is_local(self) -> bool:

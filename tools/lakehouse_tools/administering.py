@@ -13,7 +13,8 @@ from lakehouse_tools.render import result
 from mcp_lakehouse.lakehouse import Lakehouse
 from mcp_lakehouse.records import BucketList
 
-NAMES = ("list_buckets",)
+# The right that each tool takes.
+RIGHTS = {"list_buckets": "admin"}
 
 
 def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:

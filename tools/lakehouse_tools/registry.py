@@ -23,7 +23,12 @@ def add_tool(
     destructive: bool = False,
     idempotent: bool = False,
 ) -> None:
-    """Register `function` under its own name; its docstring is what the model reads, `record` what it returns."""
+    """Register `function` under its own name; its docstring is what the model reads, `record` what it returns.
+
+    A tool that the server withholds is not registered.
+    """
+    if function.__name__ in getattr(server, "withheld", ()):
+        return
     server.add_tool(
         function,
         title=title,

@@ -32,7 +32,8 @@ INSTRUCTIONS = (
 class LakehouseServer(MCPServer[Any]):
     """The server, with what a gateway asks of it: its HTTP transport, its schemas, and news of changes."""
 
-    def __init__(self, subscribers: Subscribers, *, instructions: str) -> None:
+    def __init__(self, subscribers: Subscribers, withheld: Mapping[str, str], *, instructions: str) -> None:
+        """`withheld`: tools that are not offered, and why."""
         super().__init__(
             "mcp-lakehouse",
             title="Lakehouse",
@@ -42,6 +43,7 @@ class LakehouseServer(MCPServer[Any]):
             cache_hints={"tools/list": CacheHint(ttl_ms=300_000), "prompts/list": CacheHint(ttl_ms=300_000)},
             subscriptions=subscribers.bus,
         )
+        self.withheld = withheld
         self._subscribers = subscribers
 
     def http_app(self, *, path: str, body_bytes: int, hosts: Sequence[str], origins: Sequence[str]) -> Starlette:
@@ -66,12 +68,9 @@ def build_server(lake: Lakehouse, *, read_only: bool | None = None) -> Lakehouse
     calls = Calls()
     subscribers = Subscribers()
     unchanging = lake.read_only if read_only is None else read_only
-    server = LakehouseServer(
-        subscribers, instructions=INSTRUCTIONS.format(loading="" if unchanging else "; load files with ingest")
-    )
-    withheld = (
-        dict.fromkeys((*writing.NAMES, *administering.NAMES), "the lake is served read-only") if unchanging else {}
-    )
+    withheld = _withheld(lake, unchanging=unchanging)
+    loading = "" if "ingest" in withheld else "; load files with ingest"
+    server = LakehouseServer(subscribers, withheld, instructions=INSTRUCTIONS.format(loading=loading))
     server.middleware.extend(
         [
             _warm_up(lake),
@@ -83,14 +82,21 @@ def build_server(lake: Lakehouse, *, read_only: bool | None = None) -> Lakehouse
     )
     reading.register(server, lake, calls)
     searching.register(server, lake, calls)
-    if not unchanging:
-        writing.register(server, lake, calls, subscribers)
-        administering.register(server, lake, calls)
+    writing.register(server, lake, calls, subscribers)
+    administering.register(server, lake, calls)
     resources.register(server, lake, calls)
     prompts.register(server)
     completions.register(server, lake, calls)
     subscribers.register(server)
     return server
+
+
+def _withheld(lake: Lakehouse, *, unchanging: bool) -> dict[str, str]:
+    """The tools that change data or are an administrator's, where they are not to be called."""
+    right_for = {**writing.RIGHTS, **administering.RIGHTS}
+    if unchanging:
+        return dict.fromkeys(right_for, "the lake is served read-only")
+    return {name: f"it takes the right {right!r}" for name, right in right_for.items() if not lake.may(right)}
 
 
 def _warm_up(lake: Lakehouse) -> Any:

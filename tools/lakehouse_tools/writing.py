@@ -17,7 +17,14 @@ from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.lakehouse import Lakehouse
 from mcp_lakehouse.records import DropReport, IndexReport, IngestReport, RestoreReport, RollbackReport
 
-NAMES = ("ingest", "build_index", "rollback_index", "drop_dataset", "restore_dataset")
+# The right that each tool takes.
+RIGHTS = {
+    "ingest": "ingest",
+    "build_index": "index",
+    "rollback_index": "index",
+    "drop_dataset": "admin",
+    "restore_dataset": "admin",
+}
 
 
 class Inline(TypedDict):
