@@ -15,11 +15,14 @@ from mcp_lakehouse import __version__, trace
 from mcp_lakehouse.commands.console import printable, say
 from mcp_lakehouse.errors import InvalidInput, NotFound
 from mcp_lakehouse.lakehouse import Lakehouse
-from mcp_lakehouse.settings import Settings, unknown_variables
+from mcp_lakehouse.settings import Settings, profile_tokens, unknown_variables
 from mcp_lakehouse.store import open_bucket
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
+
+    from lakehouse_tools.server import LakehouseServer
+    from mcp_lakehouse.gateway.doors import Door
 
 # A worker that will not end, or a bucket that does not answer, must not keep a stopped server alive.
 _CLOSE_SECONDS = 5.0
@@ -65,9 +68,25 @@ def serve(args: argparse.Namespace, settings: Settings) -> int:
             from mcp_lakehouse.gateway.http import serve as serve_http
 
             host, port = args.http
-            token, origins = settings.text("token"), settings.text("origins")
-            serve_http(lake, server, host, port, token, origins)
+            serve_http(_doors(lake, server, settings, stack), host, port, settings.text("origins"))
     return 0
+
+
+def _doors(lake: Lakehouse, server: LakehouseServer, settings: Settings, stack: contextlib.ExitStack) -> list[Door]:
+    """The lake behind its own token, and behind that of each profile as the profile sees it."""
+    from lakehouse_tools import build_server
+    from mcp_lakehouse.gateway.doors import Door
+
+    tokens = {} if settings.text("profile") else profile_tokens()
+    whole = settings.text("token").strip()
+    if len({whole, *tokens.values()}) < 1 + len(tokens):
+        raise InvalidInput("two tokens are the same", hint="give LAKEHOUSE_TOKEN and each LAKEHOUSE_TOKEN_… its own")
+    # Once there are tokens of profiles, nobody is let in without one.
+    doors = [Door(lake, server, whole or None)] if whole or not tokens else []
+    for name, token in tokens.items():
+        shown = stack.enter_context(Lakehouse.open(settings=settings.as_profile(name)))
+        doors.append(Door(shown, build_server(shown), token))
+    return doors
 
 
 @contextlib.contextmanager

@@ -76,6 +76,7 @@ def _settings(args: argparse.Namespace, allow: Sequence[str] | None = None) -> S
     flags = {
         "lake": args.lake,
         "read_only": "true" if getattr(args, "read_only", False) else None,
+        "profile": getattr(args, "profile", None),
         "allow": None if folders is None else os.pathsep.join(folders),
     }
     return read_settings(flags)

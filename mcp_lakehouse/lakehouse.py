@@ -45,6 +45,7 @@ from mcp_lakehouse.records import (
     IngestReport,
     Json,
     Passage,
+    ProfileList,
     QueryResult,
     RestoreReport,
     RollbackReport,
@@ -55,7 +56,7 @@ from mcp_lakehouse.settings import Settings, read_settings
 from mcp_lakehouse.sql.results import Results
 from mcp_lakehouse.sql.runner import Parameters, Runner
 from mcp_lakehouse.store import open_bucket
-from mcp_lakehouse.store.homes import Home, other_homes, primary_home
+from mcp_lakehouse.store.homes import Home, other_homes, places_of, primary_home
 from mcp_lakehouse.table import DataFile, TableColumn
 from mcp_lakehouse.worker.channel import Message
 from mcp_lakehouse.worker.pool import Pool
@@ -115,7 +116,13 @@ class Lakehouse:
         self._loaders = Pool(self._start_loader, size=2, what="ingest")
         self._journal = Journal(self._append_journal)
         self._journal_lock = threading.Lock()
-        recorder = Recorder(self._journal, profile=self.profile, read_only=self.read_only, scratch=self._scratch)
+        recorder = Recorder(
+            self._journal,
+            profile=self.profile,
+            read_only=self.read_only,
+            scratch=self._scratch,
+            places=sorted({str(cache), *places_of(homes)}, key=len, reverse=True),
+        )
         self._recording, self._changing = recorder.recording, recorder.changing
 
     @classmethod
@@ -173,7 +180,7 @@ class Lakehouse:
         self._scratch_folder.close()
 
     def may(self, right: str) -> bool:
-        """Whether this lake was opened with a right (one of `profiles.profile.RIGHTS`)."""
+        """Whether this lake was opened with a right (one of `profile.RIGHTS`)."""
         return self.profile is None or right in self.profile.rights
 
     def warm(self) -> None:
@@ -220,6 +227,17 @@ class Lakehouse:
         """The buckets that datasets live in, and whether they answer."""
         with self._recording("list_buckets", None, right="admin"):
             return bucket_list(self.catalog)
+
+    def list_profiles(self, profile: str | None = None, statement: str | None = None) -> ProfileList:
+        """The profiles of the lake; of one, what its reader sees, and what a statement gives there."""
+        from mcp_lakehouse.profiles import showing
+
+        with self._recording("list_profiles", None, right="admin"):
+            if profile is None:
+                return ProfileList([showing.summary(each) for each in self.settings.profiles_by_name.values()])
+            settings = self.settings.as_profile(profile)
+            with Lakehouse.open(settings=settings) as reader:
+                return showing.seen_by(reader, self.catalog, settings.profiles_by_name[profile], statement)
 
     def describe_dataset(self, dataset: str, sample_rows: int = 3) -> DatasetDescription:
         """Columns with statistics, sample rows and lineage of a dataset's newest version."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mcp_lakehouse import trace
-from mcp_lakehouse.errors import Cancelled, NotAllowed
+from mcp_lakehouse.errors import Cancelled, LakehouseError, NotAllowed, StorageFailed, UnsupportedLake, WorkerDied
 from mcp_lakehouse.journal import Journal
-from mcp_lakehouse.profiles.profile import Profile
+from mcp_lakehouse.profile import Profile
 from mcp_lakehouse.store.failures import local_failure
 
 # The right that an operation takes; others that change something take that of an administrator.
@@ -20,7 +20,11 @@ _RIGHT_FOR = {"ingest": "ingest", "build_index": "index", "rollback_index": "ind
 class Recorder:
     """`scratch`: a folder of this machine, for errors that do not say where they happened."""
 
-    def __init__(self, journal: Journal, *, profile: Profile | None, read_only: bool, scratch: Path) -> None:
+    def __init__(
+        self, journal: Journal, *, profile: Profile | None, read_only: bool, scratch: Path, places: Sequence[str]
+    ) -> None:
+        """`places`: what errors may name of where the lake lies, longest first; a reader is not told."""
+        self._places = places
         self._journal = journal
         self._profile = profile
         self._read_only = read_only
@@ -59,9 +63,25 @@ class Recorder:
                 )
                 who = user() if self._profile is None else f"profile {self._profile.name}"
                 self._journal.error(told, operation=operation, dataset=dataset, who=who)
+                if self._profile is not None and "admin" not in self._profile.rights:
+                    raise self._for_a_reader(told, operation) from None
                 if told is error:
                     raise
                 raise told from error
+
+    def _for_a_reader(self, error: Exception, operation: str) -> Exception:
+        """The error without what a reader is not to know: where the lake lies, and what else is there."""
+        if not isinstance(error, LakehouseError) or isinstance(error, StorageFailed | UnsupportedLake | WorkerDied):
+            kind = type(error) if isinstance(error, LakehouseError) else LakehouseError
+            trace_id = trace.current_trace_id()
+            seen = f" (trace {trace_id})" if trace_id else ""
+            return kind(
+                f"{operation} failed ({kind.code})", hint=f"the administrator finds the cause in system.errors{seen}"
+            )
+        for place in self._places:
+            error.message = error.message.replace(place, "…")
+            error.hint = error.hint and error.hint.replace(place, "…")
+        return error
 
 
 def user() -> str:

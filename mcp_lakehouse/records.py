@@ -273,6 +273,44 @@ class BucketList:
     buckets: list[BucketState]
 
 
+@dataclass(frozen=True, slots=True)
+class ProfileSummary:
+    """A profile: names and patterns of the datasets it shows, those of them it shows in part, and its rights."""
+
+    name: str
+    description: str
+    datasets: list[str]
+    restricted: list[str]
+    rights: list[str]
+    # Absent: all of them.
+    buckets: list[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownDataset:
+    """What a profile's reader sees of a dataset: `rows` of `of_rows`, and which columns."""
+
+    dataset: str
+    rows: int
+    of_rows: int
+    columns: list[str]
+    hidden: list[str]
+    masked: list[str] | None = None
+    where: str | None = None
+    generation: int | None = None
+    # Why nothing can be shown.
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileList:
+    """The profiles; of one that was asked for, what its reader sees and what a statement gives there, as lines."""
+
+    profiles: list[ProfileSummary]
+    shown: list[ShownDataset] | None = None
+    answer: list[str] | None = None
+
+
 def to_json(value: object) -> Json:
     """A record as plain JSON values; fields that are `None` are left out, except inside rows and where marked."""
     if is_dataclass(value) and not isinstance(value, type):

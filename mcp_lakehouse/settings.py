@@ -12,12 +12,11 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from mcp_lakehouse.errors import InvalidInput, NotFound
+from mcp_lakehouse.errors import InvalidInput
 from mcp_lakehouse.limits import GIB, MIB, IngestLimits, Limits, ResultLimits, SqlLimits
-from mcp_lakehouse.profiles.profile import Profile, read_profiles
-from mcp_lakehouse.store import open_bucket
+from mcp_lakehouse.profile import Profile, read_profiles
 
 DEFAULT_LAKE = "./lakehouse"
 _PREFIX = "LAKEHOUSE_"
@@ -51,6 +50,7 @@ KNOWN = (
     Setting("buckets", "", "further buckets for datasets, comma-separated: archive=s3://bucket/prefix,fast=/mnt/fast"),
     Setting("cache", "", "local folder for disposable state (results, copies of remote files); empty: see docs"),
     Setting("read_only", "false", "refuse every change to the lake"),
+    Setting("profiles", "", "a TOML file with profiles; empty: lakehouse.toml in a lake that is a folder"),
     Setting("profile", "", "the profile of lakehouse.toml that the lake is opened as; empty: all of it, all rights"),
     Setting("mask_key", "", "a long random text that goes into the hashes of masked columns", secret=True),
     Setting("token", "", "bearer token that HTTP clients must send", secret=True),
@@ -85,7 +85,7 @@ class Settings:
     """All settings, read once. `values` keeps each with its source for `mcp-lakehouse settings`."""
 
     values: Mapping[str, Sourced]
-    profiles: Mapping[str, Profile] = field(default_factory=dict)
+    profiles_by_name: Mapping[str, Profile] = field(default_factory=dict)
 
     def text(self, name: str) -> str:
         """A setting as text."""
@@ -116,20 +116,20 @@ class Settings:
         name = self.text("profile")
         if not name:
             return None
-        if name not in self.profiles:
-            known = ", ".join(sorted(self.profiles)) or "none"
+        if name not in self.profiles_by_name:
+            known = ", ".join(sorted(self.profiles_by_name)) or "none"
             raise InvalidInput(
-                f"there is no profile {name[:100]!r}", hint=f"profiles in the lake's lakehouse.toml: {known}"
+                f"there is no profile {name[:100]!r}", hint=f"there are: {known}; lakehouse.toml in the lake makes them"
             )
-        return self.profiles[name]
+        return self.profiles_by_name[name]
 
     def as_profile(self, name: str) -> Settings:
         """The same settings for a profile, with its own limits. Raises `InvalidInput`."""
         values = {**self.values, "profile": Sourced(_BY_NAME["profile"], name, "profile")}
-        profile = Settings(values, self.profiles).profile()
+        profile = Settings(values, self.profiles_by_name).profile()
         for limit, value in profile.limits.items() if profile is not None else ():
             values[limit] = Sourced(_BY_NAME[limit], value, f"profile {name}")
-        found = Settings(values, self.profiles)
+        found = Settings(values, self.profiles_by_name)
         _ = found.limits
         return found
 
@@ -159,7 +159,7 @@ def read_settings(flags: Mapping[str, str | None], environment: Mapping[str, str
     """
     values = {setting.name: Sourced(setting, setting.default, "default") for setting in KNOWN}
     lake = flags.get("lake") or environment.get("LAKEHOUSE_LAKE") or DEFAULT_LAKE
-    written, profiles = _file(lake, environment)
+    written, profiles = _file(lake)
     for name, value in written.items():
         values[name] = Sourced(_BY_NAME[name], value, "lakehouse.toml")
     for setting in KNOWN:
@@ -168,6 +168,10 @@ def read_settings(flags: Mapping[str, str | None], environment: Mapping[str, str
     for name, given in flags.items():
         if given is not None:
             values[name] = Sourced(_BY_NAME[name], given, "flag")
+    given = values["profiles"].value
+    if given:
+        path = Path(given).expanduser()
+        profiles = read_profiles(_toml(path).get("profiles", {}), str(path))
     settings = Settings(values, profiles)
     # Parse everything once, so that a bad value is reported at the start and not in the middle of a call.
     _ = settings.limits, settings.buckets, settings.flag("read_only"), settings.flag("trace_content")
@@ -200,17 +204,20 @@ def _instead(name: str) -> str:
     return f"did you mean {_BY_NAME[near[0]].variable}?" if near else "mcp-lakehouse settings lists the ones there are"
 
 
-def _file(lake: str, environment: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Profile]]:
-    """What the lake's own file sets, and the profiles in it."""
-    bucket = open_bucket(lake, environment)
-    path = f"{bucket.local_path('') or bucket.url}/{_FILE}"
+def _toml(path: Path) -> dict[str, Any]:
     try:
-        table = tomllib.loads(bucket.read(_FILE).decode("utf-8"))
-    except NotFound:
-        return {}, {}
-    except ValueError as error:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise InvalidInput(f"cannot read {path}: {error}", hint="mend or remove that file") from error
-    profiles = table.pop("profiles", {})
+
+
+def _file(lake: str) -> tuple[dict[str, str], dict[str, Profile]]:
+    """What the file of a lake that is a folder sets, and the profiles in it."""
+    path = Path(lake).expanduser() / _FILE
+    if "://" in lake or not path.is_file():
+        return {}, {}
+    table = _toml(path)
+    profiles = table.pop("profiles", {}) if isinstance(table.get("profiles", {}), dict) else {}
     values: dict[str, str] = {}
     for name, value in table.items():
         if name not in _BY_NAME or name == "lake":
@@ -224,7 +231,7 @@ def _file(lake: str, environment: Mapping[str, str]) -> tuple[dict[str, str], di
             # [buckets] in the file is the same as name=value pairs elsewhere.
             value = ",".join(f"{key}={each}" for key, each in value.items())
         values[name] = str(value).lower() if isinstance(value, bool) else str(value)
-    return values, read_profiles(profiles, path)
+    return values, read_profiles(profiles, str(path))
 
 
 def _parse(sourced: Sourced, parser: Callable[[str], T]) -> T:

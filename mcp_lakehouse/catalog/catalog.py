@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 from mcp_lakehouse.catalog.listing import TABLES, Listing, folder_of
+from mcp_lakehouse.catalog.versions import Versions
 from mcp_lakehouse.errors import InvalidInput, NotAllowed, NotFound, StorageFailed, UnsupportedLake
 from mcp_lakehouse.names import as_kept, is_name
 from mcp_lakehouse.records import DatasetSummary, LineageEntry
@@ -27,22 +27,6 @@ from mcp_lakehouse.table import Commit, Snapshot, Table
 KIND, KEY, TEXT, DROPPED_AT, EPOCH = (f"lakehouse.{name}" for name in ("kind", "key", "text", "dropped_at", "epoch"))
 # Each look at a remote log is a round trip of its own.
 _PARALLEL_LOOKS = 16
-
-
-class Versions(Protocol):
-    """What can be read of a table: all of it, or what a profile shows."""
-
-    def head(self) -> int | None:
-        """The newest version, `None` where there is no table."""
-
-    def newest(self) -> Snapshot | None:
-        """The newest version, `None` where there is no table."""
-
-    def snapshot(self, version: int | None = None, at: datetime | None = None) -> Snapshot:
-        """The newest version, an older one, or the newest at a moment. Raises `NotFound`."""
-
-    def history(self, limit: int | None = None) -> list[Commit]:
-        """The newest records first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,16 @@ _LISTED = {
     "searchable": False,
     "description": False,
 }
+_SHOWN = {
+    "dataset": False,
+    "rows": True,
+    "of_rows": True,
+    "columns": False,
+    "hidden": False,
+    "masked": False,
+    "where": False,
+    "problem": False,
+}
 _BOUND_CHARS = 24
 _MEASURED = {"name": False, "type": False, "nulls": True, "distinct": True, "min": False, "max": False}
 
@@ -57,6 +67,24 @@ def buckets(args: argparse.Namespace, opening: Opening) -> int:
     else:
         show.facts({"name": False, "url": False, "datasets": True, "answers": False, "problem": False}, found.buckets)
     return 0 if all(each.answers for each in found.buckets) else 1
+
+
+def profiles(args: argparse.Namespace, opening: Opening) -> int:
+    """List the profiles, or show what one of them sees."""
+    with opening() as lake:
+        found = lake.list_profiles(args.reader, args.statement)
+    if args.json:
+        show.json_value(found)
+    elif not found.profiles:
+        say("no profiles yet; [profiles.NAME] in the lake's lakehouse.toml makes one")
+    elif found.shown is None:
+        facts = ("name", "rights", "datasets", "restricted", "description")
+        show.facts(dict.fromkeys(facts, False), found.profiles)
+    else:
+        show.facts(_SHOWN, found.shown)
+        for line in found.answer or ():
+            print(printable(line))
+    return 0
 
 
 def describe(args: argparse.Namespace, opening: Opening) -> int:

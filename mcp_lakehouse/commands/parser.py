@@ -106,7 +106,7 @@ def _serving(add: _Adder) -> None:
         metavar="PATH",
         help="a folder that ingest may read from (repeatable; default: the working directory)",
     )
-    serve.add_argument("--profile", type=_no_profile, metavar="NAME", help=argparse.SUPPRESS)
+    serve.add_argument("--profile", metavar="NAME", help="serve what a profile of lakehouse.toml shows, and no more")
     demo = add("demo", "show a whole session: a server, a client, sample data", run="demo:demo", data=False)
     demo.add_argument("--rows", type=_count, default=5_000, help="rows of the largest table (default 5000)")
     sample = add(
@@ -217,6 +217,9 @@ def _catalog(add: _Adder) -> None:
     datasets = add("datasets", "list the datasets", run="commands.catalog:datasets", needs="lake")
     datasets.add_argument("--match", metavar="TEXT", help="only where name or description hold this")
     add("buckets", "list the buckets, and whether they answer", run="commands.catalog:buckets", needs="lake")
+    profiles = add("profiles", "list profiles, or show what one sees", run="commands.catalog:profiles", needs="lake")
+    profiles.add_argument("reader", nargs="?", metavar="PROFILE")
+    profiles.add_argument("--try", dest="statement", metavar="SQL", help="and what this statement gives there")
     describe = add(
         "describe", "show columns, statistics, sample and lineage", run="commands.catalog:describe", needs="lake"
     )
@@ -294,10 +297,6 @@ def _address(text: str) -> tuple[str, int]:
     if not (port.isdecimal() and port.isascii() and int(port) < 65_536):
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT; a port is 0 to 65535")
     return host.strip("[]") or HTTP[0], int(port)
-
-
-def _no_profile(_name: str) -> NoReturn:
-    raise argparse.ArgumentTypeError("reader profiles come with a later version; --read-only is there now")
 
 
 def _whole(smallest: int) -> Callable[[str], int]:

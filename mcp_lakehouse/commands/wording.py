@@ -8,6 +8,7 @@ import re
 COMMANDS = {
     "list_datasets": "datasets",
     "list_buckets": "buckets",
+    "list_profiles": "profiles",
     "describe_dataset": "describe",
     "read_result": "sql --max-rows N",
     "build_index": "index",

@@ -8,7 +8,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
 import anyio
@@ -18,9 +18,9 @@ from starlette.applications import Starlette
 
 from mcp_lakehouse.errors import InvalidInput, LakehouseError, NotAllowed
 from mcp_lakehouse.gateway.access import Access, is_loopback
-from mcp_lakehouse.gateway.app import MCP_PATH, Surface, build_app
+from mcp_lakehouse.gateway.app import MCP_PATH, build_app
+from mcp_lakehouse.gateway.doors import Door, together
 from mcp_lakehouse.gateway.limits import HttpLimits
-from mcp_lakehouse.lakehouse import Lakehouse
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 3100
@@ -28,28 +28,37 @@ _BACKLOG = 512
 
 
 def serve(
-    lake: Lakehouse,
-    server: Surface,
+    doors: Sequence[Door],
     host: str = DEFAULT_HOST,
     port: int = DEFAULT_PORT,
-    token: str = "",
     origins: str = "",
 ) -> None:
     """Serve MCP and REST until SIGINT or SIGTERM; port 0 takes a free one. The address goes to stderr.
 
-    `token` and `origins` (separated by commas) are the settings of those names. Raises `NotAllowed` when
-    others could reach it and there is no token, `InvalidInput` for an address that cannot be had.
+    Either one door, with a token or without, or several with tokens. `origins` (separated by commas) is the setting
+    of that name. Raises `NotAllowed` when others could reach it and there is no token, `InvalidInput` for an address
+    that cannot be had.
     """
     limits = HttpLimits()
+    token = doors[0].token or ""
     with listening(host, port, token=token) as listener:
         bound = int(listener.getsockname()[1])
         named = [origin for origin in origins.split(",") if origin.strip()]
-        app = build_app(lake, server, Access.of(host, bound, token=token, origins=named), limits)
+        apps = [
+            build_app(door.lake, door.server, Access.of(host, bound, token=door.token or "", origins=named), limits)
+            for door in doors
+        ]
+        app = apps[0] if len(doors) == 1 else together(doors, apps)
         name = f"[{host}]" if ":" in host else host or "0.0.0.0"
         guarded = "with a bearer token" if token.strip() else "without a token, for this machine only"
         print(f"MCP at http://{name}:{bound}{MCP_PATH}, REST beside it ({guarded}); stop with Ctrl-C", file=sys.stderr)
         with _quiet_signals():
-            HttpServer(app, limits, lake.close).run(sockets=[listener])
+            HttpServer(app, limits, lambda: _close(doors)).run(sockets=[listener])
+
+
+def _close(doors: Sequence[Door]) -> None:
+    for door in doors:
+        door.lake.close()
 
 
 class HttpServer(uvicorn.Server):

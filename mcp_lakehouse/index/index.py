@@ -14,11 +14,10 @@ from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.catalog.catalog import Dataset, timestamp
 from mcp_lakehouse.catalog.listing import folder_of
-from mcp_lakehouse.errors import NotFound
 from mcp_lakehouse.index.base import Base, BaseBuilder
 from mcp_lakehouse.index.composing import bring_up, compose
 from mcp_lakehouse.index.embeddings import Embeddings
-from mcp_lakehouse.index.generation import Generation, Generations, Publication
+from mcp_lakehouse.index.generation import Generation, Generations
 from mcp_lakehouse.index.keywords import Keywords
 from mcp_lakehouse.index.models import Models, OpenEmbedder
 from mcp_lakehouse.index.names import leaf
@@ -26,6 +25,7 @@ from mcp_lakehouse.index.passages import Passages, make_passages, vectors_by_has
 from mcp_lakehouse.index.recipe import Recipe
 from mcp_lakehouse.index.requests import Build, Progress
 from mcp_lakehouse.index.rows import Export, RowFiles, Rows
+from mcp_lakehouse.index.serving import Serving
 from mcp_lakehouse.index.view import Part, View
 from mcp_lakehouse.index.wordless import passages_without_vectors, wordless
 from mcp_lakehouse.store import Bucket
@@ -43,7 +43,6 @@ GRAPH_FROM = 20_000
 TAIL_PASSAGES = 20_000
 TAIL_SHARE = 0.25
 RECALL_GATE = 0.98
-_POINTER_SECONDS = 1.0
 _PARTS_KEPT = 4_096
 
 
@@ -62,10 +61,11 @@ class DatasetIndex:
         export: Export,
         pinned: int | None = None,
     ) -> None:
-        self._pinned = pinned
         self._name = name
         self.bucket = bucket
         self._generations = Generations(bucket)
+        is_local = bucket.local_path("") is not None
+        self._serving = Serving(name, self._generations, is_local=is_local, pinned=pinned)
         self._folder = cache / folder_of(name)
         self._embeddings = Embeddings(name, bucket, self._folder, read_only=read_only)
         # As set by the user; "" where the lake may choose.
@@ -74,32 +74,17 @@ class DatasetIndex:
         self._models = Models(name, embedder, open_embedder)
         self._rows = RowFiles(self._folder / "rows", export)
         self._lock = threading.RLock()
-        # Held for a moment only, whatever the other one waits for.
-        self._pointer_lock = threading.RLock()
         self._view: View | None = None
         self._view_key: tuple[object, ...] = ()
         self._passages: dict[tuple[str, str], Passages] = {}
         self._keywords: dict[str, Keywords] = {}
         self._base: Base | None = None
-        self._generation: Generation | None = None
-        self._pointed: tuple[float, int | None] = (float("-inf"), None)
 
     # Reading ----------------------------------------------------------------------------------
 
     def generation(self) -> Generation | None:
         """The generation that serves, `None` where none was built."""
-        with self._pointer_lock:
-            looked, number = self._pointed
-            if self._pinned is not None:
-                number = self._pinned
-            elif self.bucket.local_path("") is not None or time.monotonic() - looked > _POINTER_SECONDS:
-                number = self._generations.current(self._name)
-                self._pointed = (time.monotonic(), number)
-            if number is None:
-                return None
-            if self._generation is None or self._generation.number != number:
-                self._generation = self._generations.get(self._name, number)
-            return self._generation
+        return self._serving.generation()
 
     def embedder(self, recipe: Recipe) -> Embedder:
         """The model for a recipe. Raises `InvalidInput` where the setting and the recipe disagree."""
@@ -199,7 +184,7 @@ class DatasetIndex:
             )
         )
         if passed:
-            self._publish("build_index", made.number, build.who)
+            self._serving.publish("build_index", made.number, build.who)
             with self._lock:
                 self._base = base
                 self._share_vectors(recipe)
@@ -207,37 +192,7 @@ class DatasetIndex:
 
     def rollback(self, who: str) -> tuple[int, int]:
         """Let the generation before the present one serve again; returns (that one, the one before)."""
-        with self._pointer_lock:
-            present = self._generations.current(self._name)
-            published = [each.number for each in self._generations.all(self._name) if each.published]
-            older = [number for number in published if present is not None and number < present]
-            if present is None:
-                raise NotFound(
-                    f"no generation of {self._name!r} has been built yet: all its passages are searched exactly",
-                    hint=f"build_index(dataset={self._name!r}) builds one",
-                )
-            if not older:
-                raise NotFound(
-                    f"{self._name!r} has no older generation to go back to",
-                    hint="system.generations lists those there are",
-                )
-            self._publish("rollback_index", older[-1], who)
-            return older[-1], present
-
-    def _publish(self, operation: str, number: int, who: str) -> None:
-        with self._pointer_lock:
-            self._generations.publish(
-                self._name,
-                Publication(
-                    operation=operation,
-                    generation=number,
-                    previous=self._generations.current(self._name),
-                    at=timestamp(datetime.now(UTC)),
-                    who=who,
-                    trace_id=trace.current_trace_id() or "",
-                ),
-            )
-            self._pointed = (float("-inf"), None)
+        return self._serving.rollback(who)
 
     # Inside -----------------------------------------------------------------------------------
 
@@ -300,7 +255,7 @@ class DatasetIndex:
         gone = [
             passages for (id_, key), passages in self._passages.items() if id_ == recipe.identifier and key not in kept
         ]
-        generation = self._generation
+        generation = self._serving.last
         if generation is not None and generation.recipe == recipe:
             held = {key for _, key in self._passages}
             for key in generation.files:

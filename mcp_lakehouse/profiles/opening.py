@@ -9,7 +9,7 @@ from pathlib import Path
 from mcp_lakehouse.catalog.catalog import Catalog
 from mcp_lakehouse.errors import NotAllowed
 from mcp_lakehouse.limits import Limits
-from mcp_lakehouse.profiles.profile import Profile
+from mcp_lakehouse.profile import Profile
 from mcp_lakehouse.profiles.shown import ShownCatalog
 from mcp_lakehouse.sql.results import Results
 from mcp_lakehouse.sql.runner import Runner, WantedTable

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from mcp_lakehouse.catalog.catalog import properties_of_columns
 from mcp_lakehouse.errors import InvalidInput, LakehouseError, NotAllowed, StatementFailed, StatementRefused
-from mcp_lakehouse.profiles.profile import Restriction
+from mcp_lakehouse.profile import Restriction
 from mcp_lakehouse.records import Column, Json
 from mcp_lakehouse.store.failures import local_failure
 from mcp_lakehouse.store.homes import Home
@@ -101,7 +101,8 @@ class Projection:
             _, columns = self._make(self._dataset, None, snapshot.columns, self._shows, to=self._folder)
             files = [self._file(file, snapshot.columns) for file in snapshot.files]
         except (InvalidInput, StatementFailed, StatementRefused) as error:
-            raise _unusable(self._dataset, snapshot.version, error) from None
+            # Whoever asks as the profile is given the error alone; list_profiles shows its cause.
+            raise _unusable(self._dataset, snapshot.version, error) from error
         described = {column.name: column for column in snapshot.columns}
         shown = tuple(file for file in files if file is not None)
         names = [column.name for column in columns]

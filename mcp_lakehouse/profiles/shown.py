@@ -10,7 +10,7 @@ from pathlib import Path
 from mcp_lakehouse.catalog.catalog import Catalog, Dataset
 from mcp_lakehouse.errors import NotAllowed
 from mcp_lakehouse.names import as_kept
-from mcp_lakehouse.profiles.profile import Profile
+from mcp_lakehouse.profile import Profile
 from mcp_lakehouse.profiles.projection import Make, Projection
 from mcp_lakehouse.store.copies import LocalCopies
 from mcp_lakehouse.store.homes import Home

@@ -13,12 +13,13 @@ from pathlib import Path
 from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.errors import InvalidInput, LakehouseError
-from mcp_lakehouse.limits import Limits, SqlLimits
+from mcp_lakehouse.limits import Limits
 from mcp_lakehouse.records import Column, Json, QueryResult
 from mcp_lakehouse.sql.guard import TableName
 from mcp_lakehouse.sql.numbers import Rows, unpack
 from mcp_lakehouse.sql.repeated import Reads, Repeated
 from mcp_lakehouse.sql.results import Results, StoredResult
+from mcp_lakehouse.sql.worker_config import worker_config
 from mcp_lakehouse.table import TableColumn
 from mcp_lakehouse.worker.channel import Message
 from mcp_lakehouse.worker.pool import Pool
@@ -259,8 +260,7 @@ class Runner:
     ) -> tuple[int, list[Column]]:
         """What is shown of one data file as a Parquet file at `to` (none where no row is), with its rows and columns.
 
-        `shown`: `where`, `only`, `hidden`, `masks` and `key`, as `projecting.project` takes them. Without a path
-        only the columns are told. Raises `InvalidInput`, `StatementFailed`, `StatementRefused`.
+        `shown` is what `projecting.project` takes. Without a path only the columns are told. Raises as that does.
         """
         request: Message = {
             "op": "project",
@@ -338,17 +338,3 @@ class Runner:
 
 def _reads(foreseen: Sequence[Message]) -> Reads:
     return {TableName(*each["table"]): each["definition"]["token"] for each in foreseen}
-
-
-def worker_config(limits: SqlLimits, scratch: Path, data: Sequence[str], results: str) -> Message:
-    """The configuration of one SQL worker (see `engine.start`)."""
-    return {
-        "readable": [*data, results],
-        "data": list(data),
-        "scratch": str(scratch),
-        "memory_bytes": limits.memory_bytes,
-        "address_space_bytes": limits.memory_bytes + limits.address_space_headroom_bytes,
-        "spill_bytes": limits.spill_bytes,
-        "file_bytes": max(limits.spill_bytes, limits.stored_result_bytes * 2),
-        "threads": limits.threads,
-    }

@@ -73,6 +73,14 @@ def data_folders(homes: Sequence[Home]) -> list[Path]:
     return folders
 
 
+def places_of(homes: Sequence[Home]) -> set[str]:
+    """What messages may call the homes: their addresses, and the folders of this machine."""
+    found = {str(home.copies.folder) for home in homes}
+    for home in homes:
+        found |= {home.bucket.url, str(home.bucket.local_path("") or home.bucket.url)}
+    return found
+
+
 def environment_of(name: str, environment: Mapping[str, str]) -> dict[str, str]:
     """The environment as one bucket sees it: its own variables are in the place of the common ones."""
     prefix = f"{_OWN_VARIABLES}{name.upper()}_"

@@ -20,7 +20,6 @@ from cli.conftest import COMMAND, SECONDS, Cli
         [],
         ["sql"],
         ["sqll", "SELECT 1"],
-        ["serve", "--profile", "reader"],
         ["serve", "--http", "localhost:99999"],
         ["serve", "--http", "localhost:http"],
         ["sql", "SELECT 1", "--params", "{"],
@@ -50,7 +49,6 @@ def test_wrong_use_ends_with_status_2_and_a_hint(cli: Cli, arguments: list[str])
 
 def test_a_slip_names_what_was_meant(cli: Cli) -> None:
     assert "did you mean datasets?" in cli("dataset", expect=2).stderr
-    assert "a later version" in cli("serve", "--profile", "x", expect=2).stderr
     assert "bash, zsh, tcsh" in cli("completion", "fish", expect=2).stderr
 
 

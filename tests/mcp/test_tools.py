@@ -28,7 +28,17 @@ async def test_every_tool_says_what_it_may_do(client: Client) -> None:
         hints = tool.annotations
         assert hints is not None
         assert None not in (hints.read_only_hint, hints.destructive_hint, hints.idempotent_hint, hints.open_world_hint)
-        reading = ("list_datasets", "describe_dataset", "sql", "read_result", "search", "fetch", "ask", "list_buckets")
+        reading = (
+            "list_datasets",
+            "describe_dataset",
+            "sql",
+            "read_result",
+            "search",
+            "fetch",
+            "ask",
+            "list_buckets",
+            "list_profiles",
+        )
         assert hints.read_only_hint == (name in reading)
         assert hints.destructive_hint == (name == "drop_dataset")
 

@@ -54,7 +54,7 @@ def _candidates(
     names_a_dataset = isinstance(ref, ResourceTemplateReference) and "datasets/" in ref.uri and argument == "name"
     if argument in ("dataset", "datasets") or names_a_dataset:
         return [dataset.name for dataset in lake.catalog.all()]
-    if argument == "source":
+    if argument == "source" and lake.may("ingest"):
         # Files that ingest could read, at the top of the allowed folders.
         names = {name for root in lake.settings.allowed_roots for name in _names_in(root)}
         return sorted(name for name in names if not name.startswith("."))

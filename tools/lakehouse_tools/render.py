@@ -20,6 +20,7 @@ from mcp_lakehouse.records import (
     IngestReport,
     Json,
     Passage,
+    ProfileList,
     QueryResult,
     RestoreReport,
     RollbackReport,
@@ -69,6 +70,22 @@ def _(record: BucketList) -> str:
         f"{each.name}: {each.url}, {each.datasets:,} datasets" + (f", away: {each.problem}" if each.problem else "")
         for each in record.buckets
     )
+
+
+@text.register
+def _(record: ProfileList) -> str:
+    lines = [
+        f"{each.name}: {', '.join(each.rights)}; datasets {', '.join(each.datasets) or '(none)'}"
+        + (f", in part {', '.join(each.restricted)}" if each.restricted else "")
+        + (f" - {each.description}" if each.description else "")
+        for each in record.profiles
+    ]
+    for shown in record.shown or ():
+        facts = [f"{shown.rows:,} of {shown.of_rows:,} rows", f"columns {', '.join(shown.columns)}"]
+        facts += [f"hidden {', '.join(shown.hidden)}"] if shown.hidden else []
+        facts += [f"masked {', '.join(shown.masked)}"] if shown.masked else []
+        lines.append(f"sees {shown.dataset}: {shown.problem or '; '.join(facts)}")
+    return "\n".join([*lines, *(record.answer or ())]) or "no profiles; lakehouse.toml in the lake makes them"
 
 
 @text.register
