@@ -10,6 +10,7 @@ from mcp.shared.exceptions import MCPDeprecationWarning
 
 from lakehouse_tools import build_server
 from mcp_lakehouse import Lakehouse
+from mcp_lakehouse.gateway.doors import Door
 from mcp_lakehouse.gateway.http import serve
 from tests.conformance import fixtures
 
@@ -25,7 +26,7 @@ def main() -> None:
         server = build_server(lake)
         if options.fixtures:
             fixtures.register(server)
-        serve(lake, server, "127.0.0.1", 0)
+        serve([Door(lake, server, None)], "127.0.0.1", 0)
 
 
 if __name__ == "__main__":
