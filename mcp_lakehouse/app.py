@@ -65,11 +65,29 @@ def serve(args: argparse.Namespace, settings: Settings) -> int:
         if args.http is None:
             _serve_stdio(server, settings, stack.close)
         else:
-            from mcp_lakehouse.gateway.http import serve as serve_http
-
-            host, port = args.http
-            serve_http(_doors(lake, server, settings, stack), host, port, settings.text("origins"))
+            _serve_http(_doors(lake, server, settings, stack), args, settings, stack.close)
     return 0
+
+
+def _serve_http(doors: Sequence[Door], args: argparse.Namespace, settings: Settings, close: Callable[[], None]) -> None:
+    from mcp_lakehouse.gateway.http import serve as serve_http
+
+    host, port = args.http
+    origins = settings.text("origins")
+    if args.flight is None:
+        serve_http(doors, host, port, origins)
+        return
+    from mcp_lakehouse.gateway.access import by_token
+    from mcp_lakehouse.gateway.flight import serving
+
+    lakes = by_token(*((door.token or "", door.lake) for door in doors))
+    flight_host, flight_port = args.flight
+    with serving(lakes, flight_host, flight_port, token=doors[0].token or "") as flight:
+        serve_http(doors, host, port, origins)
+    if not flight.stopped:
+        # A client that takes no rows and does not hang up would keep gRPC, and with it this process, for ever.
+        close()
+        os._exit(0)
 
 
 def _doors(lake: Lakehouse, server: LakehouseServer, settings: Settings, stack: contextlib.ExitStack) -> list[Door]:

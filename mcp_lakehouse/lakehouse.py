@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -124,6 +124,8 @@ class Lakehouse:
             places=sorted({str(cache), *places_of(homes)}, key=len, reverse=True),
         )
         self._recording, self._changing = recorder.recording, recorder.changing
+        # Results of any length, passed on while they are made: for the servers, and for whoever wants them all.
+        self.streams = self._runner.streams(partial(self._recording, "stream", None), settings.flag("trace_content"))
 
     @classmethod
     def open(

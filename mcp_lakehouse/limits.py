@@ -42,6 +42,20 @@ class ResultLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """What one result may use that is passed on while it is made; its rows are not limited."""
+
+    # All of it. For its first rows, and for each piece after them, a statement has `SqlLimits.timeout_seconds`.
+    seconds: float = 3_600.0
+    # How long a client may take nothing: its statement holds a worker meanwhile.
+    stall_seconds: float = 60.0
+    batch_rows: int = 65_536
+    # Longer batches are cut between rows, so one row may be longer, up to a limit of its own.
+    piece_bytes: int = 4 * MIB
+    row_bytes: int = 256 * MIB
+
+
+@dataclass(frozen=True, slots=True)
 class IngestLimits:
     """What one load may use."""
 
@@ -81,5 +95,6 @@ class Limits:
 
     sql: SqlLimits = SqlLimits()
     result: ResultLimits = ResultLimits()
+    stream: StreamLimits = StreamLimits()
     ingest: IngestLimits = IngestLimits()
     search: SearchLimits = SearchLimits()

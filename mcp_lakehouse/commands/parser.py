@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import json
 import sys
 from collections.abc import Callable, Sequence
 from typing import Literal, NoReturn
 
 from mcp_lakehouse import __version__
 from mcp_lakehouse.commands.console import tell_error
+from mcp_lakehouse.commands.values import address, parameter, parameters
 
 WRONG_USE = 2
 HTTP = ("127.0.0.1", 3100)
+FLIGHT = ("127.0.0.1", 3101)
 CLIENTS = ("claude-desktop", "claude-code", "vscode", "cursor")
 SHELLS = ("bash", "zsh", "tcsh")
 # What a command function is given besides the arguments: a way to open the lake, the settings, or the parser.
@@ -95,9 +96,17 @@ def _serving(add: _Adder) -> None:
         "--http",
         nargs="?",
         const=HTTP,
-        type=_address,
+        type=address(HTTP),
         metavar="HOST:PORT",
         help="serve MCP at /mcp and REST over HTTP instead of stdio (default 127.0.0.1:3100)",
+    )
+    serve.add_argument(
+        "--flight",
+        nargs="?",
+        const=FLIGHT,
+        type=address(FLIGHT),
+        metavar="HOST:PORT",
+        help="with --http: large results by Arrow Flight too (default 127.0.0.1:3101)",
     )
     serve.add_argument("--read-only", action="store_true", help="offer nothing that changes the lake")
     serve.add_argument(
@@ -166,11 +175,11 @@ def _querying(add: _Adder) -> None:
     values.add_argument(
         "--param",
         action="append",
-        type=_parameter,
+        type=parameter,
         metavar="NAME=VALUE",
         help="value of $NAME: JSON where it parses, else text (repeatable)",
     )
-    values.add_argument("--params", type=_parameters, metavar="JSON", help="a list for ? and $1, an object for $name")
+    values.add_argument("--params", type=parameters, metavar="JSON", help="a list for ? and $1, an object for $name")
 
 
 def _searching(add: _Adder) -> None:
@@ -288,17 +297,6 @@ def _clients(add: _Adder) -> None:
     completion.add_argument("shell", choices=SHELLS, metavar="|".join(SHELLS))
 
 
-def _address(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if text.isdecimal():
-        host, port = "", text
-    elif not colon or text.endswith("]"):
-        host, port = text, str(HTTP[1])
-    if not (port.isdecimal() and port.isascii() and int(port) < 65_536):
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT; a port is 0 to 65535")
-    return host.strip("[]") or HTTP[0], int(port)
-
-
 def _whole(smallest: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         try:
@@ -323,27 +321,10 @@ def _names(text: str) -> list[str]:
     return names
 
 
-def _parameter(text: str) -> tuple[str, object]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
-
-
-def _parameters(text: str) -> object:
-    try:
-        values = json.loads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"not JSON: {error}") from error
-    if not isinstance(values, (list, dict)):
-        raise argparse.ArgumentTypeError("give a JSON list or object")
-    return values
-
-
 def arguments(argv: Sequence[str] | None) -> tuple[Parser, argparse.Namespace]:
     """The parser, and what it made of the command line."""
     parser = build()
-    return parser, parser.parse_args(argv)
+    parsed = parser.parse_args(argv)
+    if parsed.command == "serve" and parsed.flight is not None and parsed.http is None:
+        parser.error("--flight goes with --http: serve --http --flight")
+    return parser, parsed

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -19,6 +19,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_lakehouse.errors import InvalidInput, LakehouseError, NotAllowed
 from mcp_lakehouse.gateway.problems import problem
+
+if TYPE_CHECKING:
+    from mcp_lakehouse.lakehouse import Lakehouse
+
+# What somebody who sends this token (or none) may read. Raises `NotAllowed`.
+LakeFor = Callable[[str | None], "Lakehouse"]
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _WILDCARDS = ("0.0.0.0", "::", "")
@@ -121,9 +127,36 @@ class BearerToken:
         await self._app(scope, receive, send)
 
 
+def bearer(authorization: str | None) -> str | None:
+    """The token that an `Authorization` header carries, or `None`."""
+    scheme, _, given = (authorization or "").partition(" ")
+    return given.strip() if scheme.lower() == "bearer" else None
+
+
+def by_token(*lakes: tuple[str, Lakehouse]) -> LakeFor:
+    """The lake behind each token; one behind an empty token is everybody's, so it should be the only one."""
+    known = [(token.strip(), lake) for token, lake in lakes]
+
+    def lake_for(given: str | None) -> Lakehouse:
+        # All are compared, so that the time tells nothing about them.
+        found = [lake for token, lake in known if _fits(given, token) or not token]
+        if not found:
+            raise NotAllowed(
+                "this server asks for a bearer token" if given is None else "the bearer token is wrong",
+                hint="send the header authorization: Bearer TOKEN, with the server's LAKEHOUSE_TOKEN",
+            )
+        return found[0]
+
+    return lake_for
+
+
 def is_loopback(address: str) -> bool:
     """Whether an IP address is reachable from this machine only."""
     return ipaddress.ip_address(address.split("%")[0]).is_loopback
+
+
+def _fits(given: str | None, token: str) -> bool:
+    return hmac.compare_digest((given or "").encode("utf-8", "surrogatepass"), token.encode())
 
 
 def _matches(value: str, patterns: Sequence[str]) -> bool:

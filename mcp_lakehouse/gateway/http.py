@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import signal
 import socket
@@ -16,15 +15,14 @@ import anyio.to_thread
 import uvicorn
 from starlette.applications import Starlette
 
-from mcp_lakehouse.errors import InvalidInput, LakehouseError, NotAllowed
-from mcp_lakehouse.gateway.access import Access, is_loopback
+from mcp_lakehouse.gateway.access import Access
 from mcp_lakehouse.gateway.app import MCP_PATH, build_app
+from mcp_lakehouse.gateway.binding import guard, listening, shown
 from mcp_lakehouse.gateway.doors import Door, together
 from mcp_lakehouse.gateway.limits import HttpLimits
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 3100
-_BACKLOG = 512
 
 
 def serve(
@@ -49,9 +47,8 @@ def serve(
             for door in doors
         ]
         app = apps[0] if len(doors) == 1 else together(doors, apps)
-        name = f"[{host}]" if ":" in host else host or "0.0.0.0"
-        guarded = "with a bearer token" if token.strip() else "without a token, for this machine only"
-        print(f"MCP at http://{name}:{bound}{MCP_PATH}, REST beside it ({guarded}); stop with Ctrl-C", file=sys.stderr)
+        at, guarded = f"http://{shown(host)}:{bound}{MCP_PATH}", guard(token)
+        print(f"MCP at {at}, REST beside it ({guarded}); stop with Ctrl-C", file=sys.stderr)
         with _quiet_signals():
             HttpServer(app, limits, lambda: _close(doors)).run(sockets=[listener])
 
@@ -93,48 +90,6 @@ class HttpServer(uvicorn.Server):
         await anyio.sleep(self._drain_seconds)
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self._close)
-
-
-@contextlib.contextmanager
-def listening(host: str, port: int, *, token: str) -> Iterator[socket.socket]:
-    """A socket that listens on the address. Raises as `serve` does."""
-    try:
-        found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, OverflowError, UnicodeError) as error:
-        raise InvalidInput(
-            f"{host!r} port {port} is no address to listen on: {error}", hint="e.g. --http 127.0.0.1:3100"
-        ) from error
-    # Of a name with both, such as localhost, the address that most clients try.
-    family, kind, protocol, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
-    if not token.strip() and not is_loopback(str(address[0])):
-        raise NotAllowed(
-            f"{host or '0.0.0.0'} can be reached from other machines, and no token is set",
-            hint="set LAKEHOUSE_TOKEN to a long random text that clients send as a bearer token, or serve on 127.0.0.1",
-        )
-    listener = socket.socket(family, kind, protocol)
-    try:
-        # Else a restart would have to wait for the kernel to forget the connections of the last run.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(address)
-            listener.listen(_BACKLOG)
-        except OSError as error:
-            raise _not_bound(error, host, port) from error
-        yield listener
-    finally:
-        listener.close()
-
-
-def _not_bound(error: OSError, host: str, port: int) -> LakehouseError:
-    at = f"{host or '0.0.0.0'}:{port}"
-    if error.errno == errno.EADDRINUSE:
-        return InvalidInput(
-            f"port {port} is in use: something else listens on {at}",
-            hint=f"stop it (lsof -i :{port} names it), or take another port: --http {host or '0.0.0.0'}:{port + 1}",
-        )
-    if error.errno == errno.EACCES:
-        return NotAllowed(f"this user may not listen on port {port}", hint="take a port above 1023")
-    return InvalidInput(f"cannot listen on {at}: {error.strerror}", hint="use an address of this machine")
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from mcp_lakehouse.gateway.chat import BODY
 from mcp_lakehouse.gateway.problems import MEDIA_TYPE
+from mcp_lakehouse.gateway.streaming import STREAMED
 
 Schema = dict[str, Any]
 
@@ -65,6 +66,12 @@ CHAT_PATHS = ("/v1/chat/completions", "/v1/chat")
 _COMPLETION: Schema = {"type": "object", "properties": {"choices": {"type": "array"}}, "required": ["choices"]}
 
 
+_WHOLE = (
+    "as JSON the first rows and a handle for the rest; as any other type that the request accepts all rows, sent "
+    "while they are made, without max_rows and response_format (if it fails meanwhile, the response breaks off)"
+)
+
+
 def paths_of(tool: str) -> list[str]:
     """The endpoints that a tool is behind."""
     return [path for path, name in ENDPOINTS.items() if name == tool]
@@ -109,6 +116,9 @@ def document(tools: Mapping[str, ToolSchema], *, version: str, token: bool) -> S
         result = f"{name.capitalize()}Result"
         schemas[result] = tool.output_schema or {}
         done = _json({"$ref": f"#/components/schemas/{result}"}, "done")
+        if name == "sql":
+            done["description"] = _WHOLE
+            done["content"] |= {kind: {"schema": {"type": "string", "format": "binary"}} for kind in STREAMED}
         paths[path] = _post(path, tool.description or name, bodies, done)
     for path in CHAT_PATHS:
         done = _json(_COMPLETION, "the model's answer; with stream an event stream of chunks")

@@ -25,6 +25,7 @@ from mcp_lakehouse.gateway.limits import HttpLimits
 from mcp_lakehouse.gateway.openapi import Schema, ToolSchema
 from mcp_lakehouse.gateway.problems import problem
 from mcp_lakehouse.gateway.running import Calls
+from mcp_lakehouse.gateway.streaming import ResultStream, check_body, form_asked
 from mcp_lakehouse.lakehouse import Lakehouse
 from mcp_lakehouse.records import IngestReport, Json, to_json
 
@@ -97,6 +98,10 @@ class Rest:
 
     async def _sql(self, request: Request) -> Response:
         body = await self._arguments(request, "sql")
+        kind = form_asked(request)
+        if kind is not None:
+            check_body(body)
+            return ResultStream(request, self._lake, body, kind, self._calls, self._limits)
 
         def work(token: CancelToken) -> Json:
             result = self._lake.sql(

@@ -7,6 +7,7 @@ are allowed first, then outside access is switched off, then the configuration i
 
 from __future__ import annotations
 
+import base64
 import errno
 import json
 import os
@@ -100,7 +101,7 @@ def _lock(connection: duckdb.DuckDBPyConnection, config: Message, scratch: Path)
 
 
 class Engine:
-    """Answers `hello`, `run`, `page`, `filter`, `export` and `project`."""
+    """Answers `hello`, `run`, `stream`, `schema`, `schemas`, `page`, `filter`, `export` and `project`."""
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, scratch: Path, config: Message, confined: Message
@@ -126,6 +127,10 @@ class Engine:
             return {"confined": self._confined}
         if request["op"] == "run":
             return self._run(request, channel)
+        if request["op"] in ("stream", "schema"):
+            return self._pour(request, channel)
+        if request["op"] == "schemas":
+            return self._schemas(request)
         if request["op"] == "page":
             return self._page(request)
         if request["op"] == "filter":
@@ -166,11 +171,7 @@ class Engine:
 
         relation = self._relation(checked.text, _parameters(request.get("params")))
         names, types = list(relation.columns), list(relation.types)
-        if len(names) > request["max_columns"]:
-            raise LimitExceeded(
-                f"the result has {len(names):,} columns; the limit is {request['max_columns']:,}",
-                hint="name the columns you need; UNPIVOT turns many columns into rows",
-            )
+        _check_width(len(names), request)
         page = Page(self._connection, types, request)
         store = Store(self._scratch / f"{request['result_id']}.arrow", names, request["stored_bytes"])
         try:
@@ -190,6 +191,35 @@ class Engine:
             "stored": kept,
             "elapsed_ms": round((time.perf_counter() - began) * 1000, 2),
         }
+
+    def _pour(self, request: Message, channel: Channel) -> Message:
+        """All rows, sent while they are made; or with `schema` what they would be."""
+        from mcp_lakehouse.sql.pouring import pour, schema_of
+
+        began = time.perf_counter()
+        checked = self._check(request["statement"], request["max_chars"])
+        try:
+            self._views.resolve(checked, channel, request["foreseen"])
+            relation = self._relation(checked.text, _parameters(request.get("params")))
+            _check_width(len(relation.columns), request)
+            if request["op"] == "schema":
+                return {"schema": _encoded(schema_of(relation))}
+            columns = [[name, str(type_)] for name, type_ in zip(relation.columns, relation.types, strict=True)]
+            channel.send({"event": "columns", "columns": columns})
+            rows = pour(relation, request, channel.send_bytes)
+        except _engine_errors() as error:
+            raise self._explain(error, checked) from None
+        return {"rows": rows, "elapsed_ms": round((time.perf_counter() - began) * 1000, 2)}
+
+    def _schemas(self, request: Message) -> Message:
+        """The Arrow schemas of tables that are given as names and types of their columns."""
+        from mcp_lakehouse.sql.pouring import schema_of
+
+        found = []
+        for columns in request["tables"]:
+            nothing = ", ".join(f"CAST(NULL AS {type_}) AS {quote(name)}" for name, type_ in columns)
+            found.append(_encoded(schema_of(self._connection.sql(f"SELECT {nothing} WHERE false"))))
+        return {"schemas": found}
 
     def _relation(self, text: str, params: Any) -> duckdb.DuckDBPyRelation:
         if params is not None:
@@ -373,6 +403,18 @@ def _parameters(params: object) -> Any:
     if params is None or isinstance(params, (list, dict)):
         return params or None
     raise InvalidInput("params must be a list (for ? and $1) or an object (for $name)", hint='e.g. {"params": [3]}')
+
+
+def _check_width(columns: int, request: Message) -> None:
+    if columns > request["max_columns"]:
+        raise LimitExceeded(
+            f"the result has {columns:,} columns; the limit is {request['max_columns']:,}",
+            hint="name the columns you need; UNPIVOT turns many columns into rows",
+        )
+
+
+def _encoded(schema: pa.Schema) -> str:
+    return base64.b64encode(schema.serialize()).decode()
 
 
 def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

@@ -19,6 +19,7 @@ from mcp_lakehouse.sql.guard import TableName
 from mcp_lakehouse.sql.numbers import Rows, unpack
 from mcp_lakehouse.sql.repeated import Reads, Repeated
 from mcp_lakehouse.sql.results import Results, StoredResult
+from mcp_lakehouse.sql.streaming import Recording, Streams, Told
 from mcp_lakehouse.sql.worker_config import worker_config
 from mcp_lakehouse.table import TableColumn
 from mcp_lakehouse.worker.channel import Message
@@ -79,6 +80,11 @@ class Runner:
     def close(self) -> None:
         """Stop all workers; statements that run are stopped."""
         self._pool.close()
+
+    def streams(self, recording: Recording, content: bool) -> Streams:
+        """Whole results as they are made, over the same workers; `content`: spans may hold statements."""
+        told = Told(self._foreseen, self._on_event)
+        return Streams(self._pool, self._limits, told, recording, content=content)
 
     def confinement(self) -> Message:
         """What this machine's kernel adds to the lock: {"landlock": version, "network_namespace": bool}."""

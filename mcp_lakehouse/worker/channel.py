@@ -32,6 +32,28 @@ class Channel:
         except OSError as error:
             raise ChannelClosed(str(error)) from error
 
+    def send_bytes(self, data: bytes | memoryview) -> None:
+        """Send a message {"bytes": count}, then the bytes; raises as `send` does."""
+        self.send({"bytes": len(data)})
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            raise ChannelClosed(str(error)) from error
+
+    def receive_bytes(self, count: int) -> bytearray:
+        """The bytes that a message {"bytes": count} announced. Raises `ChannelClosed`."""
+        data = bytearray(count)
+        free = memoryview(data)
+        try:
+            while free:
+                taken = self._socket.recv_into(free)
+                if not taken:
+                    raise ChannelClosed("the other end closed")
+                free = free[taken:]
+        except OSError as error:
+            raise ChannelClosed(str(error)) from error
+        return data
+
     def receive(self, timeout_seconds: float | None = None) -> Message | None:
         """The next message, or `None` if none began within the timeout.
 

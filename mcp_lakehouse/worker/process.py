@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mcp_lakehouse.cancel import CancelToken
-from mcp_lakehouse.errors import LimitExceeded, WorkerDied, from_wire
+from mcp_lakehouse.errors import LakehouseError, LimitExceeded, WorkerDied, from_wire
 from mcp_lakehouse.worker.channel import Channel, ChannelClosed, Message
 
 # Answers an event of the worker: a reply message, or None when the event wants none.
@@ -23,6 +23,9 @@ OnEvent = Callable[[Message], Message | None]
 
 # Only what a Python process needs to start: no secret of ours can be read out of a worker.
 _KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "DYLD_LIBRARY_PATH", "LD_LIBRARY_PATH")
+
+# How often somebody who waits for the next piece is asked whether it is still wanted.
+_LOOK_SECONDS = 0.2
 
 
 class Worker:
@@ -96,11 +99,7 @@ class Worker:
                     message = self._channel.receive(deadline - time.monotonic())
                     token.check()
                     if message is None:
-                        self.kill()
-                        raise LimitExceeded(
-                            f"{on_timeout} was stopped after {timeout_seconds:g} s",
-                            hint="ask for less: filter, aggregate or sample first; or raise the time limit setting",
-                        )
+                        raise self._too_slow(on_timeout, timeout_seconds)
                     if "event" in message:
                         self._reply(message, on_event)
                     elif "error" in message:
@@ -108,12 +107,78 @@ class Worker:
                     else:
                         return message
             except ChannelClosed:
-                self.kill()
-                token.check()
-                raise WorkerDied(
-                    f"{on_timeout} was stopped: its worker process ended ({self._ending()})",
-                    hint="most often the memory limit; ask for less at a time, or raise the memory limit setting",
-                ) from None
+                raise self._died(on_timeout, token) from None
+
+    def pieces(
+        self,
+        request: Message,
+        *,
+        timeout_seconds: float,
+        most_bytes: int,
+        cancel: CancelToken,
+        on_event: OnEvent,
+        on_timeout: str,
+        waiting: Callable[[], object] | None = None,
+    ) -> Iterator[bytearray | Message]:
+        """Send one request and give the bytes that it is answered with as they come, and the answer as the last.
+
+        The worker waits where nobody takes them. The time limit is that of each wait for the worker; while there
+        is nothing, `waiting` is called several times a second. Who leaves before the end kills the process. Raises
+        as `call` does, also for a piece of more than `most_bytes`.
+        """
+        whole = False
+        with cancel.calling(self.kill):
+            try:
+                self._channel.send(request)
+                while not whole:
+                    message = self._awaited(timeout_seconds, on_timeout, cancel, waiting)
+                    if "event" in message:
+                        self._reply(message, on_event)
+                    elif "bytes" in message:
+                        if message["bytes"] > most_bytes:
+                            raise LimitExceeded("a piece of the result is too large", hint="select less at a time")
+                        yield self._channel.receive_bytes(message["bytes"])
+                    else:
+                        whole = True
+                        if "error" in message:
+                            raise from_wire(message["error"], message["message"], message.get("hint"))
+                        yield message
+            except ChannelClosed:
+                raise self._died(on_timeout, cancel) from None
+            finally:
+                if not whole:
+                    self.kill()
+
+    def _awaited(
+        self, seconds: float, on_timeout: str, cancel: CancelToken, waiting: Callable[[], object] | None
+    ) -> Message:
+        deadline = time.monotonic() + seconds
+        while True:
+            left = deadline - time.monotonic()
+            message = self._channel.receive(min(_LOOK_SECONDS, left))
+            cancel.check()
+            if message is not None:
+                return message
+            if left <= 0:
+                raise self._too_slow(on_timeout, seconds)
+            if waiting is not None:
+                waiting()
+                cancel.check()
+
+    def _too_slow(self, what: str, seconds: float) -> LakehouseError:
+        self.kill()
+        return LimitExceeded(
+            f"{what} was stopped after {seconds:g} s",
+            hint="ask for less: filter, aggregate or sample first; or raise the time limit setting",
+        )
+
+    def _died(self, what: str, token: CancelToken) -> LakehouseError:
+        self.kill()
+        token.check()
+        return WorkerDied(
+            f"{what} was stopped: its worker process ended ({self._ending()})",
+            hint="most often the memory limit; ask for less at a time, or raise the memory limit setting",
+        )
 
     def _reply(self, event: Message, on_event: OnEvent | None) -> None:
         try:

@@ -22,6 +22,8 @@ from cli.conftest import COMMAND, SECONDS, Cli
         ["sqll", "SELECT 1"],
         ["serve", "--http", "localhost:99999"],
         ["serve", "--http", "localhost:http"],
+        ["serve", "--flight"],
+        ["serve", "--http", "--flight", "localhost:flight"],
         ["sql", "SELECT 1", "--params", "{"],
         ["sql", "SELECT 1", "--params", "3"],
         ["sql", "SELECT 1", "--param", "noequals"],

@@ -15,7 +15,8 @@ from lakehouse_tools import build_server
 from mcp_lakehouse import Lakehouse
 from mcp_lakehouse.gateway.access import Access
 from mcp_lakehouse.gateway.app import build_app
-from mcp_lakehouse.gateway.http import HttpServer, listening
+from mcp_lakehouse.gateway.binding import listening
+from mcp_lakehouse.gateway.http import HttpServer
 from mcp_lakehouse.gateway.limits import HttpLimits
 from mcp_lakehouse.settings import read_settings
 
