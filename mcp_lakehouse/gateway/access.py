@@ -73,10 +73,9 @@ class Access:
 
 
 def fits(token: str, authorization: str | None) -> bool:
-    """Whether an `Authorization` header carries the token, in a time that tells nothing about it."""
-    scheme, _, given = (authorization or "").partition(" ")
-    same = hmac.compare_digest(given.strip().encode("latin-1"), token.encode())
-    return same and scheme.lower() == "bearer"
+    """Whether an `Authorization` header carries this token, in a time that tells nothing about it."""
+    # Starlette reads headers as Latin-1.
+    return _same(token, (bearer(authorization) or "").encode("latin-1"))
 
 
 class HostAndOrigin:
@@ -134,12 +133,14 @@ def bearer(authorization: str | None) -> str | None:
 
 
 def by_token(*lakes: tuple[str, Lakehouse]) -> LakeFor:
-    """The lake behind each token; one behind an empty token is everybody's, so it should be the only one."""
+    """The lake behind each token; one behind an empty token is that of whoever sends none of the others."""
     known = [(token.strip(), lake) for token, lake in lakes]
+    everybodys = [lake for token, lake in known if not token]
 
     def lake_for(given: str | None) -> Lakehouse:
         # All are compared, so that the time tells nothing about them.
-        found = [lake for token, lake in known if _fits(given, token) or not token]
+        sent = (given or "").encode("utf-8", "surrogatepass")
+        found = [lake for token, lake in known if token and _same(token, sent)] or everybodys
         if not found:
             raise NotAllowed(
                 "this server asks for a bearer token" if given is None else "the bearer token is wrong",
@@ -155,8 +156,8 @@ def is_loopback(address: str) -> bool:
     return ipaddress.ip_address(address.split("%")[0]).is_loopback
 
 
-def _fits(given: str | None, token: str) -> bool:
-    return hmac.compare_digest((given or "").encode("utf-8", "surrogatepass"), token.encode())
+def _same(token: str, given: bytes) -> bool:
+    return hmac.compare_digest(given, token.encode())
 
 
 def _matches(value: str, patterns: Sequence[str]) -> bool:

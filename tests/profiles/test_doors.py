@@ -8,9 +8,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
+from pyarrow import flight
 
 from profiles.conftest import CANARY
 
@@ -18,19 +20,26 @@ WHOLE, NORTH = "the-token-of-the-whole-lake", "the-token-of-the-north"
 
 
 @pytest.fixture(scope="module")
-def url(folder: Path) -> Iterator[str]:
-    """The address of a server with a token for all of the lake, and one for `north`."""
+def addresses(folder: Path) -> Iterator[tuple[str, str]]:
+    """Of a server with a token for all of the lake, and one for `north`: HTTP and Arrow Flight."""
     environment = {**os.environ, "LAKEHOUSE_TOKEN": WHOLE, "LAKEHOUSE_TOKEN_NORTH": NORTH}
     command = [sys.executable, "-m", "mcp_lakehouse", "serve", "--lake", str(folder), "--http", "127.0.0.1:0"]
+    command += ["--flight", "127.0.0.1:0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stderr is not None
         try:
-            found = re.search(r"(http://\S+)/mcp", process.stderr.readline())
-            assert found
-            yield found.group(1)
+            lines = process.stderr.readline() + process.stderr.readline()
+            found = re.search(r"(grpc://\S+) .*(http://\S+)/mcp", lines, re.DOTALL)
+            assert found, lines
+            yield found.group(2), found.group(1)
         finally:
             process.terminate()
             assert process.wait(30) == 0
+
+
+@pytest.fixture(scope="module")
+def url(addresses: tuple[str, str]) -> str:
+    return addresses[0]
 
 
 def asked(url: str, token: str | None, statement: str) -> httpx2.Response:
@@ -49,6 +58,37 @@ def test_each_token_opens_its_own_part(url: str) -> None:
 @pytest.mark.parametrize("token", [None, "another", NORTH[:-1], WHOLE + "x"])
 def test_no_other_token_opens_anything(url: str, token: str | None) -> None:
     assert asked(url, token, "SELECT 1").status_code == 401
+
+
+def flown(client: flight.FlightClient, token: str | None, statement: str) -> list[dict[str, Any]]:
+    headers = [(b"authorization", f"Bearer {token}".encode())] if token else []
+    options = flight.FlightCallOptions(timeout=60, headers=headers)
+    rows: list[dict[str, Any]] = client.do_get(flight.Ticket(statement.encode()), options).read_all().to_pylist()
+    return rows
+
+
+def test_bulk_results_stay_behind_the_same_walls(addresses: tuple[str, str]) -> None:
+    count = "SELECT count(*) AS n FROM people"
+    with flight.connect(addresses[1]) as client:
+        assert flown(client, WHOLE, count) == [{"n": 4}]
+        assert flown(client, NORTH, count) == [{"n": 2}]
+        options = flight.FlightCallOptions(timeout=60, headers=[(b"authorization", f"Bearer {NORTH}".encode())])
+        assert [each.descriptor.path for each in client.list_flights(options=options)].count([b"canary_plans"]) == 0
+        with pytest.raises(flight.FlightServerError) as hidden:
+            flown(client, NORTH, "FROM canary_plans")
+        assert CANARY not in str(hidden.value).replace("canary_plans", "")
+        for token in (None, "another", NORTH[:-1]):
+            with pytest.raises(flight.FlightUnauthenticatedError):
+                flown(client, token, "SELECT 1")
+    streamed = httpx2.post(
+        f"{addresses[0]}/sql",
+        json={"statement": "SELECT * EXCLUDE (email) FROM people ORDER BY id"},
+        headers={"Authorization": f"Bearer {NORTH}", "Accept": "text/csv"},
+        timeout=60,
+    )
+    assert streamed.status_code == 200
+    assert len(streamed.text.splitlines()) == 3
+    assert CANARY not in streamed.text
 
 
 def test_whoever_has_no_token_is_not_told_how_much_there_is(url: str) -> None:
