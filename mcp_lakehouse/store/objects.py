@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
 from mcp_lakehouse.errors import NotFound, StorageFailed
@@ -74,6 +74,11 @@ class ObjectBucket:
         """Put a local file in parts; it appears when the last part has arrived. `local` stays."""
         with self._doing("write", key):
             self._store.put(checked_key(key), local, chunk_size=PART_BYTES, max_concurrency=PARALLEL_PARTS)
+
+    def write_from(self, stream: BinaryIO, key: str) -> None:
+        """Put all that an open file holds, in parts; it appears when the last part has arrived."""
+        with self._doing("write", key):
+            self._store.put(checked_key(key), stream, chunk_size=PART_BYTES, max_concurrency=PARALLEL_PARTS)
 
     def download(self, key: str, to: Path) -> None:
         """Copy an object to a local path, all at once; raises `NotFound`."""
@@ -143,11 +148,25 @@ class ObjectBucket:
             raise object_failure(error, verb, key, self.url, self._endpoint) from None
 
 
+def _own_keys(options: Mapping[str, str]) -> Callable[[], dict[str, Any]] | None:
+    """The keys that were given, where the library would add the session token of this process to them."""
+    if "AWS_ACCESS_KEY_ID" not in options or "AWS_SESSION_TOKEN" in options or "AWS_SESSION_TOKEN" not in os.environ:
+        return None
+    keys = {
+        "access_key_id": options["AWS_ACCESS_KEY_ID"],
+        "secret_access_key": options.get("AWS_SECRET_ACCESS_KEY", ""),
+        "token": None,
+        "expires_at": None,
+    }
+    return lambda: keys
+
+
 def _store(bucket: str, prefix: str, options: Mapping[str, str]) -> S3Store:
     from obstore.store import S3Store
 
     return S3Store(
         bucket,
+        credential_provider=_own_keys(options),
         prefix=prefix or None,
         config={name.lower(): value for name, value in options.items()},  # type: ignore[arg-type]
         client_options={
