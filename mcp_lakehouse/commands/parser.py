@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import json
 import sys
 from collections.abc import Callable, Sequence
 from typing import Literal, NoReturn
 
 from mcp_lakehouse import __version__
 from mcp_lakehouse.commands.console import tell_error
+from mcp_lakehouse.commands.values import address, no_profile, parameter, parameters
 
 WRONG_USE = 2
 HTTP = ("127.0.0.1", 3100)
@@ -95,7 +95,7 @@ def _serving(add: _Adder) -> None:
         "--http",
         nargs="?",
         const=HTTP,
-        type=_address,
+        type=address(HTTP),
         metavar="HOST:PORT",
         help="serve MCP at /mcp and REST over HTTP instead of stdio (default 127.0.0.1:3100)",
     )
@@ -106,7 +106,7 @@ def _serving(add: _Adder) -> None:
         metavar="PATH",
         help="a folder that ingest may read from (repeatable; default: the working directory)",
     )
-    serve.add_argument("--profile", type=_no_profile, metavar="NAME", help=argparse.SUPPRESS)
+    serve.add_argument("--profile", type=no_profile, metavar="NAME", help=argparse.SUPPRESS)
     demo = add("demo", "show a whole session: a server, a client, sample data", run="demo:demo", data=False)
     demo.add_argument("--rows", type=_count, default=5_000, help="rows of the largest table (default 5000)")
     sample = add(
@@ -166,11 +166,11 @@ def _querying(add: _Adder) -> None:
     values.add_argument(
         "--param",
         action="append",
-        type=_parameter,
+        type=parameter,
         metavar="NAME=VALUE",
         help="value of $NAME: JSON where it parses, else text (repeatable)",
     )
-    values.add_argument("--params", type=_parameters, metavar="JSON", help="a list for ? and $1, an object for $name")
+    values.add_argument("--params", type=parameters, metavar="JSON", help="a list for ? and $1, an object for $name")
 
 
 def _searching(add: _Adder) -> None:
@@ -234,6 +234,14 @@ def _changing(add: _Adder) -> None:
     restore.add_argument("--version", type=_number, metavar="N", help="the version whose content comes back")
     compact = add("compact", "rewrite a dataset's many files into few", run="commands.changing:compact", needs="lake")
     compact.add_argument("dataset", metavar="DATASET")
+    replay = add(
+        "replay",
+        "finish refused loads that the rescue bucket holds",
+        run="commands.changing:replay",
+        needs="lake",
+        more="Each is finished once, oldest first; what still fails stays. `buckets` says how many wait.",
+    )
+    replay.add_argument("id", nargs="?", metavar="ID", help="only this one")
 
 
 def _upkeep(add: _Adder) -> None:
@@ -285,21 +293,6 @@ def _clients(add: _Adder) -> None:
     completion.add_argument("shell", choices=SHELLS, metavar="|".join(SHELLS))
 
 
-def _address(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if text.isdecimal():
-        host, port = "", text
-    elif not colon or text.endswith("]"):
-        host, port = text, str(HTTP[1])
-    if not (port.isdecimal() and port.isascii() and int(port) < 65_536):
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT; a port is 0 to 65535")
-    return host.strip("[]") or HTTP[0], int(port)
-
-
-def _no_profile(_name: str) -> NoReturn:
-    raise argparse.ArgumentTypeError("reader profiles come with a later version; --read-only is there now")
-
-
 def _whole(smallest: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         try:
@@ -322,26 +315,6 @@ def _names(text: str) -> list[str]:
     if not all(names):
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of names; write a,b")
     return names
-
-
-def _parameter(text: str) -> tuple[str, object]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
-
-
-def _parameters(text: str) -> object:
-    try:
-        values = json.loads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"not JSON: {error}") from error
-    if not isinstance(values, (list, dict)):
-        raise argparse.ArgumentTypeError("give a JSON list or object")
-    return values
 
 
 def arguments(argv: Sequence[str] | None) -> tuple[Parser, argparse.Namespace]:

@@ -6,14 +6,15 @@ import contextlib
 import secrets
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.catalog.catalog import Catalog, timestamp
 from mcp_lakehouse.errors import Cancelled, InvalidInput, LakehouseError, NotFound, StorageFailed, UnsupportedLake
-from mcp_lakehouse.records import Replayed
+from mcp_lakehouse.profiles.profile import Profile
+from mcp_lakehouse.records import Replayed, ReplayReport
 from mcp_lakehouse.store import Bucket
 from mcp_lakehouse.store.failures import local_failure
 
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
     from mcp_lakehouse.ingest.load import Loader, Progress, Request
     from mcp_lakehouse.records import IngestReport
     from mcp_lakehouse.rescue.entries import Entry, JournalEntry
+
+    AnyEntry = Entry | JournalEntry | UnsupportedLake
+
+_NAMED = 20
+# No dataset can have this name.
+_JOURNALS = "system"
+_LAKES_OWN = ("", _JOURNALS)
 
 # An error, and the dataset it is about: for the journal.
 Tell = Callable[[LakehouseError, str, str | None], None]
@@ -30,22 +38,44 @@ Indexed = Callable[[str], str]
 AppendJournal = Callable[[str, Sequence[Mapping[str, object]], str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What it takes to finish an entry. `scratch`: a folder that loads may read from."""
+
+    loader: Loader
+    scratch: Path
+    indexed: Indexed
+    append_journal: AppendJournal
+
+
 class Rescue:
     """Around the loads of one lake. Without a bucket it changes nothing.
 
-    `tell` journals an error of an operation (its second argument) on a dataset.
+    What a `profile` may not change is not there for it. `tell` journals an error of an operation (its second
+    argument) on a dataset.
     """
 
-    def __init__(self, bucket: Bucket | None, catalog: Catalog, *, tell: Tell) -> None:
+    def __init__(self, bucket: Bucket | None, catalog: Catalog, profile: Profile | None, *, tell: Tell) -> None:
         self.bucket = bucket
         self._catalog = catalog
+        self._profile = profile
         self._tell = tell
 
     def waiting(self) -> list[str]:
         """The ids of what is kept, oldest first; raises `StorageFailed`, and `InvalidInput` without a bucket."""
         from mcp_lakehouse.rescue import entries
 
-        return entries.waiting(self._set())
+        bucket = self._set()
+        return [id for id, _ in self._shown(entries.entries(bucket, entries.waiting(bucket)))]
+
+    def _shown(self, found: Sequence[tuple[str, AnyEntry]]) -> list[tuple[str, AnyEntry]]:
+        profile = self._profile
+        if profile is None:
+            return list(found)
+        own = _LAKES_OWN if "admin" in profile.rights else ()
+        names = {name for name in (_about(each) for _, each in found) if profile.shows(name)}
+        whole = {name for name in names - set(_LAKES_OWN) if profile.restriction(name).whole}
+        return [(id, each) for id, each in found if _about(each) in whole.union(own)]
 
     # Keeping ----------------------------------------------------------------------------------
 
@@ -65,8 +95,8 @@ class Rescue:
                 raise
             raise type(refused)(
                 refused.message,
-                hint=f"it is kept as {request.attempt}: replay_rescued finishes it, do not load it again"
-                + (f"; {refused.hint}" if refused.hint else ""),
+                hint=f"kept as {request.attempt}: replay_rescued finishes it once that is mended, do not load it again"
+                + (f"; to mend it: {refused.hint}" if refused.hint else ""),
             ) from error
 
     def _kept(
@@ -133,15 +163,12 @@ class Rescue:
 
     def replay(
         self,
-        loader: Loader,
+        work: Work,
         id: str | None,
         *,
-        scratch: Path,
-        indexed: Indexed,
-        append_journal: AppendJournal,
         progress: Progress,
         cancel: CancelToken,
-    ) -> list[Replayed]:
+    ) -> ReplayReport:
         """Finish what is kept, oldest first, or one of it: what was committed before is recognised, not repeated.
 
         An entry that fails stays, and so do later ones of its dataset. Raises `NotFound` for an id that is none,
@@ -150,12 +177,13 @@ class Rescue:
         from mcp_lakehouse.rescue import entries
 
         bucket = self._set()
-        ids = entries.waiting(bucket)
-        if id is not None and id not in ids:
-            raise NotFound(f"nothing is kept as {id[:100]!r}", hint=f"kept: {', '.join(ids[:20]) or 'nothing'}")
+        found = self._shown(entries.entries(bucket, entries.waiting(bucket)))
+        if id is not None and all(id != each for each, _ in found):
+            kept = ", ".join(each for each, _ in found[:_NAMED]) or "nothing"
+            raise NotFound(f"nothing is kept as {id[:100]!r}", hint=f"kept: {kept}")
         held: dict[str, str] = {}
         done = []
-        for each, entry in entries.entries(bucket, ids):
+        for each, entry in found:
             cancel.check()
             dataset = _about(entry)
             if id not in (None, each):
@@ -166,9 +194,9 @@ class Rescue:
             elif dataset in held:
                 replayed = _waits(entry, f"{held[dataset]} of the same dataset comes before it")
             elif isinstance(entry, entries.JournalEntry):
-                replayed = self._journal(bucket, entry, append_journal)
+                replayed = self._journal(bucket, entry, work.append_journal)
             else:
-                replayed = self._finished(bucket, loader, entry, scratch, indexed, progress, cancel)
+                replayed = self._finished(bucket, work, entry, progress, cancel)
             if replayed.waits is not None:
                 held.setdefault(dataset, each)
             done.append(replayed)
@@ -176,15 +204,13 @@ class Rescue:
                 break
         with contextlib.suppress(LakehouseError):
             entries.sweep(bucket)
-        return done
+        return ReplayReport(done)
 
     def _finished(
         self,
         bucket: Bucket,
-        loader: Loader,
+        work: Work,
         entry: Entry,
-        scratch: Path,
-        indexed: Indexed,
         progress: Progress,
         cancel: CancelToken,
     ) -> Replayed:
@@ -192,7 +218,7 @@ class Rescue:
 
         try:
             try:
-                version, notes = self._committed(bucket, loader, entry, scratch, progress, cancel)
+                version, notes = self._committed(bucket, work, entry, progress, cancel)
             except NotFound:
                 if entries.is_there(bucket, entry.id):
                     raise
@@ -202,15 +228,15 @@ class Rescue:
         except Cancelled:
             raise
         except (LakehouseError, OSError) as error:
-            failed = error if isinstance(error, LakehouseError) else local_failure(error, "use", "", str(scratch))
+            failed = error if isinstance(error, LakehouseError) else local_failure(error, "use", "", str(work.scratch))
             self._tell(failed, "replay_rescued", entry.dataset)
             return _waits(entry, str(failed))
-        if note := indexed(entry.dataset):
+        if note := work.indexed(entry.dataset):
             notes = [*notes, note]
         return Replayed(id=entry.id, dataset=entry.dataset, at=entry.at, version=version, note="; ".join(notes) or None)
 
     def _committed(
-        self, bucket: Bucket, loader: Loader, entry: Entry, scratch: Path, progress: Progress, cancel: CancelToken
+        self, bucket: Bucket, work: Work, entry: Entry, progress: Progress, cancel: CancelToken
     ) -> tuple[int, list[str]]:
         """The version that holds an entry's load, now or since before, and what there is to say of it."""
         from mcp_lakehouse.ingest.attempts import committed
@@ -220,9 +246,9 @@ class Rescue:
         before = committed(self._catalog.table(entry.dataset, entry.bucket), entry.id)
         if before is not None:
             return before, ["it had arrived before"]
-        folder = scratch / f"replay-{secrets.token_hex(8)}"
+        folder = work.scratch / f"replay-{secrets.token_hex(8)}"
         try:
-            report = loader.load(
+            report = work.loader.load(
                 Request(
                     source=[],
                     dataset=entry.dataset,
@@ -270,11 +296,11 @@ def _refusal(error: StorageFailed | OSError) -> StorageFailed | None:
     return told if isinstance(told, StorageFailed) else None
 
 
-def _about(entry: Entry | JournalEntry | UnsupportedLake) -> str:
+def _about(entry: AnyEntry) -> str:
     """The dataset of an entry, as far as that is known; for journals all of them."""
     if isinstance(entry, UnsupportedLake):
         return ""
-    return entry.dataset if hasattr(entry, "dataset") else "system"
+    return entry.dataset if hasattr(entry, "dataset") else _JOURNALS
 
 
 def _waits(entry: Entry | JournalEntry, why: str) -> Replayed:

@@ -166,7 +166,7 @@ def _store(bucket: str, prefix: str, options: Mapping[str, str]) -> S3Store:
 
     return S3Store(
         bucket,
-        credential_provider=_own_keys(options),
+        credential_provider=_own_keys(options),  # type: ignore[arg-type]  # a plain dict is what it takes
         prefix=prefix or None,
         config={name.lower(): value for name, value in options.items()},  # type: ignore[arg-type]
         client_options={
