@@ -434,11 +434,11 @@ class Loader:
         self, name: str, loaded: Loaded, request: Request, fresh: Sequence[str], info: Mapping[str, str]
     ) -> int | None:
         """One attempt against the newest version; `None` when another writer has loaded the same bytes."""
+        base = self._catalog.find(name)
+        present = base if base is not None and not base.dropped else None
         table = self._catalog.table(name, request.bucket)
         if (before := committed(table, request.attempt)) is not None:
             return before
-        base = self._catalog.find(name)
-        present = base if base is not None and not base.dropped else None
         if request.mode == "upsert" and loaded.base != _version(present):
             raise Conflict(f"{name!r} was changed since it was read", hint="read it again")
         own = {attempt_transaction(request.attempt): 1} if request.attempt else {}
