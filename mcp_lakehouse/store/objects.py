@@ -1,14 +1,13 @@
-"""A bucket on S3 or compatible storage. Commits rest on `If-None-Match: *`, which `probe` checks."""
+"""A bucket on object storage. Commits rest on conditional writes (S3: `If-None-Match: *`), which `probe` checks."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from mcp_lakehouse.errors import NotFound, StorageFailed
@@ -16,18 +15,9 @@ from mcp_lakehouse.limits import MIB
 from mcp_lakehouse.store.bucket import ObjectInfo, checked_key
 from mcp_lakehouse.store.failures import local_failure, object_failure
 from mcp_lakehouse.store.probe import probe_writes
+from mcp_lakehouse.store.services import CONNECT_SECONDS, RETRIES, RETRY_SECONDS, SILENCE_SECONDS, Service, opened
 from mcp_lakehouse.store.temporary import temporary_beside
 
-if TYPE_CHECKING:
-    from obstore.store import S3Store
-
-CONNECT_SECONDS = 5
-# Silence for this long ends a request; a download that moves may take its time.
-SILENCE_SECONDS = 8
-TRANSFER_SECONDS = 3600
-# No new attempt after this many seconds, so that a dead server costs at most 14 seconds a call.
-RETRY_SECONDS = 6
-RETRIES = 3
 PARALLEL_READS = 8
 # A part counts as silence until it has arrived, so an uplink has to carry 1.3 MB/s.
 PART_BYTES = 5 * MIB
@@ -35,10 +25,10 @@ PARALLEL_PARTS = 2
 
 
 class ObjectBucket:
-    """Bytes below one prefix of one S3 bucket. `options` are the `AWS_*` variables in force."""
+    """Bytes below one prefix of one bucket. `options` are the service's variables in force."""
 
-    def __init__(self, bucket: str, prefix: str, options: Mapping[str, str]) -> None:
-        self.url = f"s3://{bucket}/{prefix}".rstrip("/")
+    def __init__(self, service: Service, bucket: str, prefix: str, options: Mapping[str, str]) -> None:
+        self.url = f"{service.scheme}://{bucket}/{prefix}".rstrip("/")
         self.storage_options: Mapping[str, str] = {
             **options,
             # The table library knows no limit on silence, only one on the whole request.
@@ -47,8 +37,9 @@ class ObjectBucket:
             "max_retries": str(RETRIES),
             "retry_timeout": f"{RETRY_SECONDS}s",
         }
-        self._endpoint = _host(options.get("AWS_ENDPOINT_URL", ""))
-        self._store = _store(bucket, prefix, options)
+        self._service = service
+        self._endpoint = _host(options.get(service.endpoint, ""))
+        self._store = opened(service, bucket, prefix, options)
 
     def __repr__(self) -> str:
         return f"ObjectBucket({self.url!r})"
@@ -145,37 +136,7 @@ class ObjectBucket:
                 # Of this machine: a full disk while copying, an unreadable file while uploading.
                 raise local_failure(error, verb, key, self.url) from error
             # Not chained: the library's text quotes the server's reply.
-            raise object_failure(error, verb, key, self.url, self._endpoint) from None
-
-
-def _own_keys(options: Mapping[str, str]) -> Callable[[], dict[str, Any]] | None:
-    """The keys that were given, where the library would add the session token of this process to them."""
-    if "AWS_ACCESS_KEY_ID" not in options or "AWS_SESSION_TOKEN" in options or "AWS_SESSION_TOKEN" not in os.environ:
-        return None
-    keys = {
-        "access_key_id": options["AWS_ACCESS_KEY_ID"],
-        "secret_access_key": options.get("AWS_SECRET_ACCESS_KEY", ""),
-        "token": None,
-        "expires_at": None,
-    }
-    return lambda: keys
-
-
-def _store(bucket: str, prefix: str, options: Mapping[str, str]) -> S3Store:
-    from obstore.store import S3Store
-
-    return S3Store(
-        bucket,
-        credential_provider=_own_keys(options),  # type: ignore[arg-type]  # a plain dict is what it takes
-        prefix=prefix or None,
-        config={name.lower(): value for name, value in options.items()},  # type: ignore[arg-type]
-        client_options={
-            "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
-            "read_timeout": timedelta(seconds=SILENCE_SECONDS),
-            "timeout": timedelta(seconds=TRANSFER_SECONDS),
-        },
-        retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=RETRY_SECONDS)},
-    )
+            raise object_failure(error, verb, key, self.url, self._endpoint, self._service) from None
 
 
 @contextlib.contextmanager
