@@ -280,6 +280,8 @@ class Rescue:
             entries.remove(bucket, entry.id)
         except (LakehouseError, OSError) as error:
             return _waits(entry, str(error))
+        except (ValueError, TypeError, AttributeError, AssertionError) as error:
+            return _waits(entry, f"its request does not hold rows of a journal: {error}")
         return Replayed(id=entry.id, dataset=_about(entry), at=entry.at)
 
     def _set(self) -> Bucket:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -11,46 +10,21 @@ import time
 import tracemalloc
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from ingest.harness import workbook
-from lake.places import PEOPLE, Place, folder_place, inline, rows
+from lake.places import PEOPLE, folder_place, inline, rows
+from lake.rescuing import Meeting, Setting, behind, refused
 from lake.switched_proxy import SwitchedProxy, switched_proxy
-from mcp_lakehouse import Lakehouse
-from mcp_lakehouse.errors import InvalidInput, LakehouseError, NotFound, StorageFailed
+from mcp_lakehouse.errors import InvalidInput, LakehouseError, NotFound
 from s3_server import BUCKET
 
 NEWER = "id,name,city\n2,Grace,Arlington\n4,Barbara,Boston\n"
 MB = 1 << 20
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A lake with a second bucket, `archive`, and a rescue bucket; all are folders."""
-
-    place: Place
-    archive: Path
-    rescue: Path
-
-    def open(self) -> Lakehouse:
-        return self.place.open()
-
-    def refuse(self) -> None:
-        """From now on nothing can be written to the archive: a file is where its folder was."""
-        (self.archive / "tables").rename(self.archive / "held")
-        (self.archive / "tables").write_text("")
-
-    def mend(self) -> None:
-        (self.archive / "tables").unlink()
-        (self.archive / "held").rename(self.archive / "tables")
-
-    def entries(self) -> list[dict[str, Any]]:
-        return [json.loads(path.read_text()) for path in sorted(self.rescue.glob("rescued/*/request.json"))]
 
 
 @pytest.fixture
@@ -60,12 +34,6 @@ def setting(tmp_path: Path) -> Setting:
     (archive / "tables").mkdir(parents=True)
     named = {"LAKEHOUSE_BUCKETS": f"archive={archive}", "LAKEHOUSE_RESCUE": str(rescue)}
     return Setting(replace(place, environment=named), archive, rescue)
-
-
-def refused(lake: Lakehouse, *source: Any, **options: Any) -> StorageFailed:
-    with pytest.raises(StorageFailed) as caught:
-        lake.ingest(*source, **options)
-    return caught.value
 
 
 def test_a_refused_load_is_kept_and_finished_as_it_was_asked_for(setting: Setting) -> None:
@@ -166,16 +134,6 @@ def switch(s3_environment: Mapping[str, str]) -> Iterator[SwitchedProxy]:
         yield proxy
 
 
-def behind(switch: SwitchedProxy, environment: Mapping[str, str], folder: Path) -> Place:
-    """A lake whose archive is on a server that can be switched off."""
-    named = {
-        "AWS_ENDPOINT_URL": switch.endpoint,
-        "LAKEHOUSE_BUCKETS": f"archive=s3://{BUCKET}/{uuid4().hex}",
-        "LAKEHOUSE_RESCUE": str(folder / "rescue"),
-    }
-    return replace(folder_place(folder), environment={**environment, **named})
-
-
 def test_a_server_that_goes_off_at_the_commit_loses_nothing(
     tmp_path: Path, s3_environment: Mapping[str, str], switch: SwitchedProxy
 ) -> None:
@@ -242,21 +200,6 @@ def test_a_replay_that_is_killed_before_it_removes_the_entry_is_not_repeated(set
         assert (found.version, setting.entries()) == (4, [])
         assert "in the dataset already" in str(found.note)
         assert rows(lake, "SELECT city FROM people WHERE id = 1") == [["Oxford"]]
-
-
-class Meeting:
-    """A bucket at which two meet after they have fetched something, so that both work on the same entry."""
-
-    def __init__(self, bucket: Any, barrier: threading.Barrier) -> None:
-        self._bucket = bucket
-        self._barrier = barrier
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._bucket, name)
-
-    def download(self, key: str, to: Path) -> None:
-        self._bucket.download(key, to)
-        self._barrier.wait(30)
 
 
 def test_two_that_replay_at_once_do_it_once(setting: Setting) -> None:
