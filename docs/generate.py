@@ -51,6 +51,20 @@ A lake at `s3://bucket/prefix` is configured by the usual variables: `AWS_ACCESS
 `AWS_ALLOW_HTTP=true` where that one speaks plain http, and those of web identity and container roles. The server must
 honour `If-None-Match: *`; `mcp-lakehouse doctor` proves it, because two writers would overwrite each other without.
 
+`gs://bucket/prefix` (Google Cloud Storage: `GOOGLE_APPLICATION_CREDENTIALS`, `GOOGLE_SERVICE_ACCOUNT`,
+`GOOGLE_SERVICE_ACCOUNT_KEY`) and `az://container/prefix` (Azure: `AZURE_STORAGE_ACCOUNT_NAME`,
+`AZURE_STORAGE_ACCOUNT_KEY`, `AZURE_STORAGE_SAS_TOKEN`, `AZURE_CLIENT_ID` and its kind) are reached by the same library;
+neither was exercised here against its own service.
+
+A bucket of `buckets` may have keys of its own: variables with `LAKEHOUSE_BUCKET_` and its name in front, such as
+`LAKEHOUSE_BUCKET_ARCHIVE_AWS_ACCESS_KEY_ID`, take the place of the common ones for it alone (those of the rescue bucket
+begin with `LAKEHOUSE_BUCKET_RESCUE_`).
+
+## Rescue
+With `rescue` set, a load that its bucket refuses, or that does not reach it, is kept there: the source's own bytes and
+the request, under `rescued/<id>/`. Name another disk or another server. The error says under which id; `replay_rescued`
+(`mcp-lakehouse replay`) finishes what is kept, each once.
+
 ## Tracing
 `trace` takes `none`, `lake` (spans become rows of `system.spans`), `otlp` and `langfuse`, or several of them with
 commas. `otlp` needs the extra of that name (`pip install "mcp-lakehouse[otlp]"`) and follows the usual

@@ -10,7 +10,7 @@ import json
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 
@@ -23,6 +23,8 @@ _LOG = logging.getLogger(__name__)
 Row = dict[str, object]
 # Appends rows to the system dataset of that name, "errors" or "spans", in one commit.
 Append = Callable[[str, list[Row]], None]
+# Takes rows, by system dataset, that could not be appended until the end; whether they are kept.
+Keep = Callable[[Mapping[str, Sequence[Row]]], bool]
 
 FLUSH_SECONDS = 1.0
 CLOSE_SECONDS = 2.0
@@ -36,15 +38,25 @@ class Journal:
     """Takes rows from any thread. When appending fails they wait; when too many wait, the oldest go,
     and an error row says how many."""
 
-    def __init__(self, append: Append, *, flush_seconds: float = FLUSH_SECONDS, kept_rows: int = KEPT_ROWS) -> None:
+    def __init__(
+        self,
+        append: Append,
+        *,
+        keep: Keep = lambda _: False,
+        flush_seconds: float = FLUSH_SECONDS,
+        kept_rows: int = KEPT_ROWS,
+    ) -> None:
         self._append = append
+        self._keep = keep
         self._flush_seconds = flush_seconds
         self._kept_rows = kept_rows
         self._changed = threading.Condition()
         # In the order of writing: spans first, so that their losses are told in the same round.
         self._waiting: dict[str, deque[Row]] = {"spans": deque(), "errors": deque()}
+        # Taken from there, and perhaps not written yet.
+        self._in_hand: dict[str, list[Row]] = {}
         self._lost = 0
-        self._writing = self._hurry = self._closed = False
+        self._writing = self._hurry = self._closed = self._given_up = False
         self._failures = 0
         self._thread: threading.Thread | None = None
 
@@ -58,6 +70,10 @@ class Journal:
             code, message, hint = LakehouseError.code, f"{type(error).__name__}: {error}", None
         row = _error_row(code, message, operation=operation)
         self._add("errors", [row | {"dataset": dataset, "hint": hint, "who": who, "trace_id": current_trace_id()}])
+
+    def failed(self, error: LakehouseError, operation: str, dataset: str | None) -> None:
+        """As `error`, for what went wrong beside an operation."""
+        self.error(error, operation=operation, dataset=dataset)
 
     def spans(self, spans: Sequence[SpanRecord]) -> None:
         """Keep finished spans: the sink for `trace = lake`."""
@@ -73,7 +89,7 @@ class Journal:
             return self._idle()
 
     def close(self, timeout_seconds: float = CLOSE_SECONDS) -> None:
-        """Write what waits, for at most so long, and take no more rows."""
+        """Write what waits, for at most so long, and take no more rows; what is left then is given to `keep`."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -81,9 +97,12 @@ class Journal:
         if thread:
             thread.join(timeout_seconds)
         with self._changed:
-            left = sum(map(len, self._waiting.values()))
-            if left or self._writing:
-                _LOG.warning("the journal was closed before its last rows were written (at least %d)", left)
+            # A row whose writing has no end may arrive yet, and be there twice: better than not at all.
+            left = {name: [*self._in_hand.get(name, ()), *rows] for name, rows in self._waiting.items()}
+            self._given_up = True
+        count = sum(map(len, left.values()))
+        if count and not self._keep({name: rows for name, rows in left.items() if rows}):
+            _LOG.warning("the journal was closed before its last rows were written (at least %d)", count)
 
     def _add(self, name: str, rows: list[Row]) -> None:
         with self._changed:
@@ -127,8 +146,9 @@ class Journal:
 
     def _write(self, name: str) -> bool:
         with self._changed:
-            rows = list(self._waiting[name])
+            rows = list(self._waiting[name]) if not self._given_up else []
             self._waiting[name].clear()
+            self._in_hand[name] = rows
             lost = self._lost if name == "errors" else 0
         told = [_overflow_row(lost, self._kept_rows)] if lost else []
         if not rows and not told:
@@ -137,12 +157,14 @@ class Journal:
             self._append(name, rows + told)
         except Exception as error:
             with self._changed:
-                self._waiting[name].extendleft(reversed(rows))
+                self._in_hand[name] = []
+                self._waiting[name].extendleft(reversed(rows if not self._given_up else []))
                 self._drop_oldest(self._waiting[name])
             if not self._failures:
                 _LOG.warning("cannot write to system.%s, trying again: %s", name, error)
             return False
         with self._changed:
+            self._in_hand[name] = []
             self._lost -= lost
         return True
 

@@ -47,16 +47,18 @@ from mcp_lakehouse.records import (
     Passage,
     ProfileList,
     QueryResult,
+    ReplayReport,
     RestoreReport,
     RollbackReport,
     SearchResult,
 )
+from mcp_lakehouse.rescue.rescue import Rescue, Work
 from mcp_lakehouse.scratch import Scratch
 from mcp_lakehouse.settings import Settings, read_settings
 from mcp_lakehouse.sql.results import Results
 from mcp_lakehouse.sql.runner import Parameters, Runner
 from mcp_lakehouse.store import open_bucket
-from mcp_lakehouse.store.homes import Home, other_homes, places_of, primary_home
+from mcp_lakehouse.store.homes import Home, other_homes, places_of, primary_home, rescue_bucket
 from mcp_lakehouse.table import DataFile, TableColumn
 from mcp_lakehouse.worker.channel import Message
 from mcp_lakehouse.worker.pool import Pool
@@ -114,14 +116,16 @@ class Lakehouse:
         self._runner = Runner(visible.resolve, self.results, self._limits, scratch=self._scratch, data=self._data)
         self._statistics = Statistics(cache / "statistics", self._first_row)
         self._loaders = Pool(self._start_loader, size=2, what="ingest")
-        self._journal = Journal(self._append_journal)
+        kept_in = rescue_bucket(settings.text("rescue").strip(), os.environ, lake=self.bucket)
+        self.rescue = Rescue(kept_in, self.catalog, self.profile, tell=lambda *told: self._journal.failed(*told))
+        self._journal = Journal(self._append_journal, keep=self.rescue.keep_journal)
         self._journal_lock = threading.Lock()
         recorder = Recorder(
             self._journal,
             profile=self.profile,
             read_only=self.read_only,
             scratch=self._scratch,
-            places=sorted({str(cache), *places_of(homes)}, key=len, reverse=True),
+            places=sorted({str(cache), *places_of(homes), *([kept_in.url] if kept_in else [])}, key=len, reverse=True),
         )
         self._recording, self._changing = recorder.recording, recorder.changing
         # Results of any length, passed on while they are made: for the servers, and for whoever wants them all.
@@ -226,9 +230,9 @@ class Lakehouse:
             return DatasetList([each.summary() for each in datasets], following, self.catalog.unreadable or None)
 
     def list_buckets(self) -> BucketList:
-        """The buckets that datasets live in, and whether they answer."""
+        """The buckets that datasets live in, whether they answer, and how many refused writes wait."""
         with self._recording("list_buckets", None, right="admin"):
-            return bucket_list(self.catalog)
+            return bucket_list(self.catalog, self.rescue.bucket, self.rescue.waiting)
 
     def list_profiles(self, profile: str | None = None, statement: str | None = None) -> ProfileList:
         """The profiles of the lake; of one, what its reader sees, and what a statement gives there."""
@@ -401,7 +405,7 @@ class Lakehouse:
                 trace_id=trace.current_trace_id(),
             )
             token = cancel or CancelToken()
-            report = self._loader.load(request, progress=progress, cancel=token)
+            report = self.rescue.load(self._loader, request, progress=progress, cancel=token)
             note = self._indexed(report.dataset, request.who, progress, token)
             if note:
                 report = replace(report, notes=[*report.notes, note])
@@ -414,6 +418,20 @@ class Lakehouse:
                 unchanged=report.unchanged,
             )
             return report
+
+    def replay_rescued(
+        self, id: str | None = None, *, progress: Progress = _silent, cancel: CancelToken | None = None
+    ) -> ReplayReport:
+        """Finish, once each, the refused writes that the rescue bucket holds: all, oldest first, or one."""
+        with self._changing("replay_rescued", None):
+            token = cancel or CancelToken()
+            work = Work(
+                self._loader,
+                scratch=self.uploads,
+                indexed=lambda dataset: self._indexed(dataset, user(), progress, token),
+                append_journal=self._append_journal,
+            )
+            return self.rescue.replay(work, id, progress=progress, cancel=token)
 
     def build_index(
         self,
@@ -584,16 +602,17 @@ class Lakehouse:
     def _info(self, operation: str, who: str | None) -> dict[str, str]:
         return {"operation": operation, "who": who or user(), "trace_id": trace.current_trace_id() or ""}
 
-    def _append_journal(self, name: str, records: list[dict[str, object]]) -> None:
-        """Append records to a system journal table (`errors`, `spans`, `rejects`)."""
+    def _append_journal(self, name: str, records: Sequence[Mapping[str, object]], once: str = "") -> None:
+        """Append records to a system journal table (`errors`, `spans`, `rejects`); `once`: an application id."""
         if self.read_only:
             return
         from mcp_lakehouse.catalog.journals import append
 
         table = self.system.journal(name)
         assert table is not None
+        paths = self.system.home.copies.paths
         with self._journal_lock:
-            append(table, journal_columns(name), records, scratch=self._scratch, paths=self.system.home.copies.paths)
+            append(table, journal_columns(name), records, scratch=self._scratch, paths=paths, once=once)
 
 
 def _names(given: str | Sequence[str] | None) -> Sequence[str] | None:

@@ -268,9 +268,30 @@ class BucketState:
 
 @dataclass(frozen=True, slots=True)
 class BucketList:
-    """The buckets of a lake, its own first."""
+    """The buckets of a lake, its own first. `rescued`: how many refused writes wait for `replay_rescued`."""
 
     buckets: list[BucketState]
+    # Only where a rescue bucket is set, and answers.
+    rescued: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A rescued write: finished as `version`, or still waiting, and why. `at`: when it was first asked for."""
+
+    id: str
+    dataset: str
+    at: str
+    version: int | None = None
+    waits: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayReport:
+    """What became of rescued writes, oldest first."""
+
+    entries: list[Replayed]
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ KNOWN = (
         f"separated by {os.pathsep!r}; empty: the working directory",
     ),
     Setting("buckets", "", "further buckets for datasets, comma-separated: archive=s3://bucket/prefix,fast=/mnt/fast"),
+    Setting("rescue", "", "address of a bucket that keeps writes which others refuse, for replay_rescued; empty: none"),
     Setting("cache", "", "local folder for disposable state (results, copies of remote files); empty: see docs"),
     Setting("read_only", "false", "refuse every change to the lake"),
     Setting("profiles", "", "a TOML file with profiles; empty: lakehouse.toml in a lake that is a folder"),

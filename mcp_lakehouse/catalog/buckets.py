@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
 from mcp_lakehouse.catalog.catalog import Catalog
 from mcp_lakehouse.errors import LakehouseError
 from mcp_lakehouse.records import BucketList, BucketState
+from mcp_lakehouse.store.bucket import Bucket
+from mcp_lakehouse.store.homes import RESCUE
 
 
-def bucket_list(catalog: Catalog) -> BucketList:
-    """Every bucket, asked now (one whose circuit is open says so without being asked)."""
+def bucket_list(catalog: Catalog, rescue: Bucket | None, waiting: Callable[[], Sequence[str]]) -> BucketList:
+    """Every bucket, asked now (one whose circuit is open says so without being asked); the rescue bucket last."""
     names = {home.name: 0 for home in catalog.homes}
     for dataset in catalog.all():
         names[dataset.home.name] += 1
-    states = []
-    for home in catalog.homes:
-        problem: LakehouseError | None = None
-        try:
-            home.bucket.folders("")
-        except LakehouseError as error:
-            problem = error
-        states.append(
-            BucketState(
-                name=home.name,
-                url=home.bucket.url,
-                datasets=names[home.name],
-                answers=problem is None,
-                problem=str(problem) if problem is not None else None,
-            )
-        )
-    return BucketList(states)
+    states = [
+        _state(each.name, each.bucket, names[each.name], partial(each.bucket.folders, "")) for each in catalog.homes
+    ]
+    if rescue is None:
+        return BucketList(states)
+    ids: list[str] = []
+    states.append(_state(RESCUE, rescue, 0, lambda: ids.extend(waiting())))
+    return BucketList(states, len(ids) if states[-1].answers else None)
+
+
+def _state(name: str, bucket: Bucket, datasets: int, ask: Callable[[], object]) -> BucketState:
+    problem: LakehouseError | None = None
+    try:
+        ask()
+    except LakehouseError as error:
+        problem = error
+    return BucketState(
+        name=name,
+        url=bucket.url,
+        datasets=datasets,
+        answers=problem is None,
+        problem=str(problem) if problem is not None else None,
+    )

@@ -163,6 +163,10 @@ class Catalog:
                     return listing.home
         return self._primary
 
+    def known_home(self, name: str) -> str | None:
+        """The bucket in which a dataset was when its bucket was last listed; asks none."""
+        return next((each.home.name for each in self._listings if name in each.listed | each.made), None)
+
     def find(self, name: str) -> Dataset | None:
         """The dataset at its newest version, dropped ones too; `None` where there is none."""
         name = as_kept(name)

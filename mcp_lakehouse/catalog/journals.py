@@ -6,7 +6,7 @@ import contextlib
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,17 +28,29 @@ Paths = Callable[[Sequence[DataFile]], Sequence[Path]]
 
 
 def append(
-    table: Table, columns: Sequence[TableColumn], records: Sequence[dict[str, Any]], *, scratch: Path, paths: Paths
+    table: Table,
+    columns: Sequence[TableColumn],
+    records: Sequence[Mapping[str, Any]],
+    *,
+    scratch: Path,
+    paths: Paths,
+    once: str = "",
 ) -> None:
-    """Append records as one commit. Record keys are column names; missing ones are NULL."""
+    """Append records as one commit. Record keys are column names; missing ones are NULL.
+
+    `once`: an application id under which they are appended if nothing was before.
+    """
     if not records:
         return
     content = _content(columns, records)
     scratch.mkdir(parents=True, exist_ok=True)
     for attempt in range(_ATTEMPTS):
+        if once and table.transaction_version(once) is not None:
+            return
         try:
             with _staged(content, scratch) as staged:
-                table.create_or_append(list(columns), [staged], transactions={}, info={"operation": "append"})
+                transactions = {once: 1} if once else {}
+                table.create_or_append(list(columns), [staged], transactions=transactions, info={"operation": "append"})
             break
         except Conflict:
             if attempt + 1 == _ATTEMPTS:
@@ -80,7 +92,7 @@ def _staged(content: pa.Table, scratch: Path) -> Iterator[StagedFile]:
         path.unlink(missing_ok=True)
 
 
-def _content(columns: Sequence[TableColumn], records: Sequence[dict[str, Any]]) -> pa.Table:
+def _content(columns: Sequence[TableColumn], records: Sequence[Mapping[str, Any]]) -> pa.Table:
     import pyarrow as pa
 
     kinds = {"BIGINT": pa.int64(), "DOUBLE": pa.float64(), "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", tz="UTC")}

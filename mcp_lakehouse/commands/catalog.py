@@ -66,6 +66,8 @@ def buckets(args: argparse.Namespace, opening: Opening) -> int:
         show.json_value(found)
     else:
         show.facts({"name": False, "url": False, "datasets": True, "answers": False, "problem": False}, found.buckets)
+    if found.rescued:
+        say(f"{counted(found.rescued, 'refused write')} waiting; finish with: mcp-lakehouse replay")
     return 0 if all(each.answers for each in found.buckets) else 1
 
 

@@ -19,6 +19,7 @@ def lake_checks(lake: Lakehouse) -> Iterator[Check]:
         yield Check("lake writes", "ok", "not tried: read_only is set")
     else:
         yield _tried("lake writes", lake.bucket.probe, "possible, and of two first writers one is refused")
+    yield from _rescue(lake)
     yield from _tables(lake)
     yield from _worker(lake)
 
@@ -29,6 +30,19 @@ def _tried(name: str, work: Callable[[], object], fine: str) -> Check:
     except LakehouseError as error:
         return Check(name, "fail", error.message, error.hint)
     return Check(name, "ok", fine)
+
+
+def _rescue(lake: Lakehouse) -> Iterator[Check]:
+    if lake.rescue.bucket is None:
+        return
+    yield _tried("rescue bucket", lake.rescue.bucket.probe, f"{lake.rescue.bucket.url} takes writes")
+    try:
+        ids = lake.rescue.waiting()
+    except LakehouseError:
+        # Said already.
+        return
+    if ids:
+        yield Check("rescued writes", "warn", f"{len(ids):,} wait, the oldest is {ids[0]}", "mcp-lakehouse replay")
 
 
 def _tables(lake: Lakehouse) -> Iterator[Check]:

@@ -246,6 +246,14 @@ def _changing(add: _Adder) -> None:
     restore.add_argument("--version", type=_number, metavar="N", help="the version whose content comes back")
     compact = add("compact", "rewrite a dataset's many files into few", run="commands.changing:compact", needs="lake")
     compact.add_argument("dataset", metavar="DATASET")
+    replay = add(
+        "replay",
+        "finish refused loads that the rescue bucket holds",
+        run="commands.changing:replay",
+        needs="lake",
+        more="Each is finished once, oldest first; what still fails stays. `buckets` says how many wait.",
+    )
+    replay.add_argument("id", nargs="?", metavar="ID", help="only this one")
 
 
 def _upkeep(add: _Adder) -> None:

@@ -15,6 +15,7 @@ COMMANDS = {
     "rollback_index": "index --rollback",
     "drop_dataset": "drop",
     "restore_dataset": "restore",
+    "replay_rescued": "replay",
 }
 _OPTIONS = {"mode": "--mode", "key": "--key COL,…", "text": "--text COL,…", "columns": "--column NAME"}
 _TOOL = "|".join(COMMANDS)

@@ -14,13 +14,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from mcp_lakehouse.cancel import CancelToken
-from mcp_lakehouse.catalog.catalog import Catalog, Dataset, changes, properties_for, transaction
+from mcp_lakehouse.catalog.catalog import Catalog, Dataset, properties_for, transaction
 from mcp_lakehouse.catalog.texts import check_text, searches_instead
 from mcp_lakehouse.errors import Conflict, InvalidInput, LakehouseError, NotFound, StorageFailed, UnreadableSource
 from mcp_lakehouse.ingest import formats, telling
+from mcp_lakehouse.ingest.attempts import attempt_transaction, committed, recent
 from mcp_lakehouse.ingest.files import none_readable
 from mcp_lakehouse.ingest.loaded import Loaded, as_staged, joined, reject_records, staged
 from mcp_lakehouse.ingest.sources import InlineText, SourceFile, check_name, dataset_name, fingerprint, resolve
@@ -41,7 +43,11 @@ _BACKOFF_SECONDS = (0.01, 0.5)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the caller asked for. `bucket`: where a new dataset is to live. `who` and `trace_id` are recorded."""
+    """What the caller asked for. `bucket`: where a new dataset is to live. `who` and `trace_id` are recorded.
+
+    `attempt` names this load for good: under one name it is committed once. `files` are a source that was found
+    before, and `since` is when it was first asked for.
+    """
 
     source: str | Sequence[str] | InlineText
     dataset: str | None = None
@@ -52,6 +58,9 @@ class Request:
     bucket: str | None = None
     who: str = ""
     trace_id: str | None = None
+    attempt: str = ""
+    files: Sequence[SourceFile] = ()
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +96,9 @@ class Loader:
         """Load a source and return what came of it. Raises `LakehouseError`; then nothing was changed."""
         if request.mode not in MODES:
             raise InvalidInput(f"mode is {request.mode!r}", hint=f"modes: {', '.join(MODES)}")
-        files = resolve(request.source, allowed_roots=self._allowed_roots, limits=self._limits, scratch=self._scratch)
+        files = self._files(request)
         try:
-            name = check_name(request.dataset) if request.dataset else dataset_name(files, request.source)
+            name = _dataset(request, files)
             self._catalog.table(name, request.bucket)
             contents, problems = self._fingerprints(files, progress, cancel)
             present = self._present(name)
@@ -106,6 +115,16 @@ class Loader:
                 # Its text was written to a file of ours.
                 for file in files:
                     file.path.unlink(missing_ok=True)
+
+    def given(self, request: Request) -> tuple[str, list[SourceFile]]:
+        """The dataset and the files that a request means. Raises as `load`."""
+        files = self._files(request)
+        return _dataset(request, files), files
+
+    def _files(self, request: Request) -> list[SourceFile]:
+        return list(request.files) or resolve(
+            request.source, allowed_roots=self._allowed_roots, limits=self._limits, scratch=self._scratch
+        )
 
     def _present(self, name: str) -> Dataset | None:
         """The dataset at its newest version; `None` where there is none, or it was dropped."""
@@ -149,10 +168,13 @@ class Loader:
         distinct = [file for file, content in contents.items() if first[content] is file or file.format in each]
         if present is None:
             return distinct
-        if request.mode != "append":
-            last = next(iter(changes(present.table.history(telling.RECENT))), None)
+        if request.mode != "append" or request.since is not None:
             repeated = {"operation": request.mode, "content": _combined(contents.values())}
-            return [] if last is not None and repeated.items() <= last.items() else distinct
+            done = (repeated.items() <= info.items() for info in recent(present, request.since))
+            if any(done):
+                return []
+        if request.mode != "append":
+            return distinct
         known = present.writable.transaction_version
         return [file for file in distinct if known(transaction(present.epoch, contents[file])) is None]
 
@@ -414,9 +436,12 @@ class Loader:
         """One attempt against the newest version; `None` when another writer has loaded the same bytes."""
         base = self._catalog.find(name)
         present = base if base is not None and not base.dropped else None
+        table = self._catalog.table(name, request.bucket)
+        if (before := committed(table, request.attempt)) is not None:
+            return before
         if request.mode == "upsert" and loaded.base != _version(present):
             raise Conflict(f"{name!r} was changed since it was read", hint="read it again")
-        table = self._catalog.table(name, request.bucket)
+        own = {attempt_transaction(request.attempt): 1} if request.attempt else {}
         wanted = [] if loaded.by_source else request.key or (present.key if present else [])
         key = _known_columns(list(wanted), loaded.columns, "key")
         text = _text_columns(request, present, loaded)
@@ -433,7 +458,7 @@ class Loader:
             return commit(
                 [TableColumn(column, type_, True, None) for column, type_ in loaded.columns],
                 loaded.files,
-                transactions=transactions,
+                transactions=transactions | own,
                 info=info,
                 description=request.description if request.description is not None else _description(present),
                 properties=properties,
@@ -453,7 +478,7 @@ class Loader:
                 loaded.files,
                 at_version=present.snapshot.version,
                 info=info,
-                transactions=_unknown(table, transactions) if loaded.by_source else {},
+                transactions=own | (_unknown(table, transactions) if loaded.by_source else {}),
                 columns=columns,
                 properties=changed,
                 description=request.description,
@@ -463,7 +488,7 @@ class Loader:
         return table.create_or_append(
             columns,
             loaded.files,
-            transactions=transactions,
+            transactions=transactions | own,
             info=info,
             description=request.description,
             properties=changed,
@@ -479,6 +504,10 @@ def _silent(_done: float, _total: float, _message: str) -> None:
     return
 
 
+def _dataset(request: Request, files: Sequence[SourceFile]) -> str:
+    return check_name(request.dataset) if request.dataset else dataset_name(files, request.source)
+
+
 def _version(present: Dataset | None) -> int:
     return ABSENT if present is None else present.snapshot.version
 
@@ -490,6 +519,7 @@ def _info(loaded: Loaded, given: _Given, load: str) -> dict[str, str]:
     return {
         "operation": request.mode,
         "load": load,
+        **({"attempt": request.attempt} if request.attempt else {}),
         "source": telling.some([file.name for file in given.contents if file not in loaded.left_out]),
         "content": _combined(given.contents.values()),
         **({"left_out": telling.some(left_out)} if left_out else {}),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from mcp_lakehouse.errors import InvalidInput
 
@@ -59,6 +59,10 @@ class Bucket(Protocol):
         `local` stays where it is. It must be deleted and never written to: a local bucket on the same file
         system takes its bytes under a second name instead of copying them.
         """
+        ...
+
+    def write_from(self, stream: BinaryIO, key: str) -> None:
+        """Put all that an open file holds, all at once like `write`, without holding it in memory."""
         ...
 
     def download(self, key: str, to: Path) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from mcp_lakehouse.errors import StorageFailed, Unreachable
 from mcp_lakehouse.store.bucket import Bucket, ObjectInfo
@@ -69,6 +70,11 @@ class Circuit:
         """Put a local file."""
         with self._passing():
             self._bucket.upload(local, key)
+
+    def write_from(self, stream: BinaryIO, key: str) -> None:
+        """Put all that an open file holds."""
+        with self._passing():
+            self._bucket.write_from(stream, key)
 
     def download(self, key: str, to: Path) -> None:
         """Copy an object to a local path."""

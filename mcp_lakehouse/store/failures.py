@@ -8,12 +8,18 @@ import errno
 import re
 
 from mcp_lakehouse.errors import Conflict, LakehouseError, NotFound, StorageFailed, Unreachable
+from mcp_lakehouse.store.services import Service
 
 # What the system says of a write that there is no room for.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
+
+
+# Where the libraries look for credentials when they were given none.
+_METADATA = ("169.254.169.254", "169.254.170.2", "metadata.google.internal")
+_ELSEWHERE = {"s3": "set AWS_REGION to the bucket's own region"}
 
 
 def local_failure(error: OSError, doing: str, key: str, url: str) -> LakehouseError:
@@ -29,7 +35,7 @@ def local_failure(error: OSError, doing: str, key: str, url: str) -> LakehouseEr
     return StorageFailed(what, hint="check the disk and the path; nothing was half-written")
 
 
-def object_failure(error: Exception, doing: str, key: str, url: str, endpoint: str) -> LakehouseError:
+def object_failure(error: Exception, doing: str, key: str, url: str, endpoint: str, service: Service) -> LakehouseError:
     """An error of the object store library, recognised by its kind and by the server's status and code."""
     text = str(error)
     at = f"{url}/{key}" if key else url
@@ -37,32 +43,38 @@ def object_failure(error: Exception, doing: str, key: str, url: str, endpoint: s
     code = next(iter(_CODE.findall(text)), "")
     if type(error).__name__ in ("AlreadyExistsError", "PreconditionError"):
         return Conflict(f"{at} exists already", hint="another writer was first; read its version and try again")
-    if code == "NoSuchBucket":
+    if code in ("NoSuchBucket", "ContainerNotFound"):
         return StorageFailed(f"cannot {doing} {at}: there is no such bucket", hint="create it, or correct the name")
     if isinstance(error, FileNotFoundError):
         return NotFound(f"{at} does not exist", hint="it was deleted, or never written; list the folder to see")
-    what, hint = _diagnosis(text, status, code, endpoint)
+    what, hint = _diagnosis(text, status, code, endpoint, service)
     # Without a status there was no answer that could be read.
     away = status.startswith("5") or not (status or what.startswith(("no credentials", "the endpoint")))
     return (Unreachable if away else StorageFailed)(f"cannot {doing} {at}: {what}", hint=hint)
 
 
-def _diagnosis(text: str, status: str, code: str, endpoint: str) -> tuple[str, str]:
-    if "169.254.169.254" in text or "169.254.170.2" in text:
-        return "no credentials were given", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment"
+def _diagnosis(text: str, status: str, code: str, endpoint: str, service: Service) -> tuple[str, str]:
+    if any(host in text for host in _METADATA):
+        return "no credentials were given", f"set {service.keys} in the environment"
     if status in ("401", "403"):
         return (
             f"access was refused ({code or status})",
-            "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and the rights of that key",
+            f"check {_refused_keys(service)} and the rights of that key",
         )
     if "BadScheme" in text:
-        return "the endpoint is plain http", "set AWS_ALLOW_HTTP=true if that is meant, or use https"
+        return "the endpoint is plain http", f"set {service.http}=true if that is meant, or use https"
     if "kind: Timeout" in text or "TimedOut" in text or "timed out" in text:
         return f"{endpoint} did not answer in time", "check the server and the network, then run it again"
     if "kind: Connect" in text:
-        return f"{endpoint} cannot be reached", "check AWS_ENDPOINT_URL, the server and the network"
+        return f"{endpoint} cannot be reached", f"check {service.endpoint}, the server and the network"
     if status.startswith("3"):
-        return "the server sent us elsewhere", "set AWS_REGION to the bucket's own region"
+        return "the server sent us elsewhere", _ELSEWHERE.get(service.scheme, f"check {service.endpoint}")
     if status:
         return f"the server answered {status} {code}".rstrip(), "check the server, then run it again"
     return "the connection broke", "check the server and the network, then run it again"
+
+
+def _refused_keys(service: Service) -> str:
+    if service.scheme == "s3":
+        return "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN"
+    return service.keys

@@ -15,6 +15,7 @@ from mcp_lakehouse.store.copies import Copies, LocalCopies
 from mcp_lakehouse.store.opening import open_bucket
 
 PRIMARY = "primary"
+RESCUE = "rescue"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 # Variables of one bucket alone: LAKEHOUSE_BUCKET_ARCHIVE_AWS_ACCESS_KEY_ID.
 _OWN_VARIABLES = "LAKEHOUSE_BUCKET_"
@@ -46,16 +47,31 @@ def other_homes(named: Mapping[str, str], environment: Mapping[str, str], *, cac
     """
     homes = []
     for name, address in named.items():
-        if not _NAME.fullmatch(name) or name == PRIMARY:
+        if not _NAME.fullmatch(name) or name in (PRIMARY, RESCUE):
             raise InvalidInput(
                 f"{name[:100]!r} cannot name a bucket",
-                hint=f"a name is small letters, digits and _, at most 32; {PRIMARY!r} is the lake's own bucket",
+                hint=f"a name is small letters, digits and _, at most 32; {PRIMARY!r} and {RESCUE!r} are taken",
             )
-        bucket = open_bucket(address, environment_of(name, environment))
-        if bucket.local_path("") is None:
-            bucket = Circuit(bucket, name)
+        bucket = _opened(name, address, environment)
         homes.append(Home(name, bucket, LocalCopies(bucket, cache / f"objects-{name}")))
     return homes
+
+
+def rescue_bucket(address: str, environment: Mapping[str, str], *, lake: Bucket) -> Bucket | None:
+    """The bucket that keeps refused writes; `None` for no address. Touches no network. Raises `InvalidInput`."""
+    if not address:
+        return None
+    bucket = _opened(RESCUE, address, environment)
+    if bucket.url == lake.url:
+        raise InvalidInput(
+            "the rescue bucket is the lake's own", hint="set rescue to an address on another disk or server"
+        )
+    return bucket
+
+
+def _opened(name: str, address: str, environment: Mapping[str, str]) -> Bucket:
+    bucket = open_bucket(address, environment_of(name, environment))
+    return bucket if bucket.local_path("") is not None else Circuit(bucket, name)
 
 
 def data_folders(homes: Sequence[Home]) -> list[Path]:

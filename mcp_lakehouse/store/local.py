@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from mcp_lakehouse.errors import Conflict
 from mcp_lakehouse.store.bucket import ObjectInfo, checked_key
@@ -65,13 +66,18 @@ class LocalBucket:
                 os.link(local, temporary)
             except OSError:
                 # Another file system, or one without links.
-                with open(temporary, "wb") as file:
-                    shutil.copyfileobj(source, file, 1 << 20)
-                    file.flush()
-                    os.fsync(file.fileno())
+                _copied(source, temporary)
             else:
                 # A descriptor for reading will do: fsync flushes the file.
                 os.fsync(source.fileno())
+            os.replace(temporary, target)
+            _sync_folder(target.parent)
+
+    def write_from(self, stream: BinaryIO, key: str) -> None:
+        """Put all that an open file holds, all at once like `write`, without holding it in memory."""
+        target = self._path(key)
+        with self._doing("write", key), temporary_beside(target) as temporary:
+            _copied(stream, temporary)
             os.replace(temporary, target)
             _sync_folder(target.parent)
 
@@ -142,6 +148,13 @@ class LocalBucket:
             yield
         except OSError as error:
             raise local_failure(error, verb, key, self.url) from error
+
+
+def _copied(stream: BinaryIO, to: Path) -> None:
+    with open(to, "wb") as file:
+        shutil.copyfileobj(stream, file, 1 << 20)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""A bucket on S3 or compatible storage. Commits rest on `If-None-Match: *`, which `probe` checks."""
+"""A bucket on object storage. Commits rest on conditional writes (S3: `If-None-Match: *`), which `probe` checks."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from mcp_lakehouse.errors import NotFound, StorageFailed
@@ -16,18 +15,9 @@ from mcp_lakehouse.limits import MIB
 from mcp_lakehouse.store.bucket import ObjectInfo, checked_key
 from mcp_lakehouse.store.failures import local_failure, object_failure
 from mcp_lakehouse.store.probe import probe_writes
+from mcp_lakehouse.store.services import CONNECT_SECONDS, RETRIES, RETRY_SECONDS, SILENCE_SECONDS, Service, opened
 from mcp_lakehouse.store.temporary import temporary_beside
 
-if TYPE_CHECKING:
-    from obstore.store import S3Store
-
-CONNECT_SECONDS = 5
-# Silence for this long ends a request; a download that moves may take its time.
-SILENCE_SECONDS = 8
-TRANSFER_SECONDS = 3600
-# No new attempt after this many seconds, so that a dead server costs at most 14 seconds a call.
-RETRY_SECONDS = 6
-RETRIES = 3
 PARALLEL_READS = 8
 # A part counts as silence until it has arrived, so an uplink has to carry 1.3 MB/s.
 PART_BYTES = 5 * MIB
@@ -35,10 +25,10 @@ PARALLEL_PARTS = 2
 
 
 class ObjectBucket:
-    """Bytes below one prefix of one S3 bucket. `options` are the `AWS_*` variables in force."""
+    """Bytes below one prefix of one bucket. `options` are the service's variables in force."""
 
-    def __init__(self, bucket: str, prefix: str, options: Mapping[str, str]) -> None:
-        self.url = f"s3://{bucket}/{prefix}".rstrip("/")
+    def __init__(self, service: Service, bucket: str, prefix: str, options: Mapping[str, str]) -> None:
+        self.url = f"{service.scheme}://{bucket}/{prefix}".rstrip("/")
         self.storage_options: Mapping[str, str] = {
             **options,
             # The table library knows no limit on silence, only one on the whole request.
@@ -47,8 +37,9 @@ class ObjectBucket:
             "max_retries": str(RETRIES),
             "retry_timeout": f"{RETRY_SECONDS}s",
         }
-        self._endpoint = _host(options.get("AWS_ENDPOINT_URL", ""))
-        self._store = _store(bucket, prefix, options)
+        self._service = service
+        self._endpoint = _host(options.get(service.endpoint, ""))
+        self._store = opened(service, bucket, prefix, options)
 
     def __repr__(self) -> str:
         return f"ObjectBucket({self.url!r})"
@@ -74,6 +65,11 @@ class ObjectBucket:
         """Put a local file in parts; it appears when the last part has arrived. `local` stays."""
         with self._doing("write", key):
             self._store.put(checked_key(key), local, chunk_size=PART_BYTES, max_concurrency=PARALLEL_PARTS)
+
+    def write_from(self, stream: BinaryIO, key: str) -> None:
+        """Put all that an open file holds, in parts; it appears when the last part has arrived."""
+        with self._doing("write", key):
+            self._store.put(checked_key(key), stream, chunk_size=PART_BYTES, max_concurrency=PARALLEL_PARTS)
 
     def download(self, key: str, to: Path) -> None:
         """Copy an object to a local path, all at once; raises `NotFound`."""
@@ -140,23 +136,7 @@ class ObjectBucket:
                 # Of this machine: a full disk while copying, an unreadable file while uploading.
                 raise local_failure(error, verb, key, self.url) from error
             # Not chained: the library's text quotes the server's reply.
-            raise object_failure(error, verb, key, self.url, self._endpoint) from None
-
-
-def _store(bucket: str, prefix: str, options: Mapping[str, str]) -> S3Store:
-    from obstore.store import S3Store
-
-    return S3Store(
-        bucket,
-        prefix=prefix or None,
-        config={name.lower(): value for name, value in options.items()},  # type: ignore[arg-type]
-        client_options={
-            "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
-            "read_timeout": timedelta(seconds=SILENCE_SECONDS),
-            "timeout": timedelta(seconds=TRANSFER_SECONDS),
-        },
-        retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=RETRY_SECONDS)},
-    )
+            raise object_failure(error, verb, key, self.url, self._endpoint, self._service) from None
 
 
 @contextlib.contextmanager

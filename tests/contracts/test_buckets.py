@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,6 +41,32 @@ def test_a_write_replaces_the_whole_object(place: Place) -> None:
     bucket.write("key", b"a long first value")
     bucket.write("key", b"short")
     assert bucket.read("key") == b"short"
+
+
+def test_a_stream_is_put_whole_and_in_pieces(place: Place, tmp_path: Path) -> None:
+    class Watched(io.FileIO):
+        """Notes how much is asked of it at once."""
+
+        largest = 0
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            assert size is not None
+            assert size > 0
+            self.largest = max(self.largest, size)
+            return super().read(size) or b""
+
+    source = tmp_path / "source"
+    source.write_bytes(os.urandom(1 << 20) * 12)
+    bucket = place.bucket()
+    with Watched(source) as stream:
+        bucket.write_from(stream, "big")  # type: ignore[arg-type]  # a file opened without a buffer
+        assert stream.tell() == source.stat().st_size
+    assert stream.largest <= 5 << 20
+    assert bucket.read("big") == source.read_bytes()
+    source.write_bytes(b"")
+    with source.open("rb", buffering=0) as empty:
+        bucket.write_from(empty, "empty")  # type: ignore[arg-type]
+    assert bucket.read("empty") == b""
 
 
 def test_a_folder_is_not_an_object(place: Place) -> None:

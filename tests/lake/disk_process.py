@@ -81,6 +81,18 @@ def full(folder: Path) -> dict[str, Any]:
         found["again"] = outcome(lambda: lake.ingest({"name": "t.csv", "text": "a\ny\n"}).version)
         found["rows"] = lake.sql("FROM t ORDER BY a").rows
         found["journal"] = lake.sql("SELECT operation, code FROM system.errors ORDER BY time").rows
+    # With local state on the full disk, and a rescue bucket on another.
+    del os.environ["LAKEHOUSE_CACHE"]
+    os.environ["LAKEHOUSE_RESCUE"] = str(folder / "rescue")
+    with Lakehouse.open(disk / "lake", allow=[source.parent]) as lake:
+        fill(disk / "fill")
+        found["rescued inline"] = outcome(lambda: lake.ingest({"name": "t.csv", "text": "a\nz\n"}).version)
+        small = source.with_name("small.csv")
+        small.write_text("a\nzz\n")
+        found["rescued file"] = outcome(lambda: lake.ingest(small, dataset="t").version)
+        (disk / "fill").unlink()
+        found["replayed"] = [each.version for each in lake.replay_rescued().entries]
+        found["rows after"] = lake.sql("FROM t ORDER BY a").rows
     return found
 
 

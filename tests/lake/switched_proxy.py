@@ -19,12 +19,14 @@ class SwitchedProxy:
         self._sockets: list[socket.socket] = []
         self._port = 0
         self._trigger: bytes | None = None
+        self._answered = self._swallowing = False
         self.on()
         self.endpoint = f"http://127.0.0.1:{self._port}"
 
     def on(self) -> None:
         """Listen (again)."""
         self._trigger = None
+        self._swallowing = False
         self._listener = socket.create_server(("127.0.0.1", self._port))
         self._port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
@@ -40,7 +42,11 @@ class SwitchedProxy:
 
     def off_at(self, trigger: bytes) -> None:
         """Go off when a request that writes (PUT) and names this arrives, before it is passed on."""
-        self._trigger = trigger
+        self._trigger, self._answered = trigger, False
+
+    def off_after(self, trigger: bytes) -> None:
+        """Pass such a request on, and go off when it is answered: whoever sent it is not told."""
+        self._trigger, self._answered = trigger, True
 
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -56,9 +62,11 @@ class SwitchedProxy:
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 16):
                 line = data.split(b"\r\n", 1)[0]
-                if self._trigger and line.startswith(b"PUT ") and self._trigger in line:
+                named = self._trigger and line.startswith(b"PUT ") and self._trigger in line
+                if (named and not self._answered) or (self._swallowing and line.startswith(b"HTTP/")):
                     self.off()
                     return
+                self._swallowing = self._swallowing or bool(named)
                 target.sendall(data)
             target.shutdown(socket.SHUT_WR)
 

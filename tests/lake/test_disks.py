@@ -62,6 +62,10 @@ def test_a_full_disk_is_named_and_costs_nothing_but_the_call(tmp_path: Path) -> 
     # Errors wait in memory until there is room for them; those of the process before had to be let go.
     assert found["journal while full"] is False
     assert found["journal"] == [["ingest", "storage_failed"], ["ingest", "storage_failed"]]
+    for step in ("rescued inline", "rescued file"):
+        assert "replay_rescued finishes it" in found[step]["hint"], (step, found[step])
+    assert found["replayed"] == [2, 3]
+    assert found["rows after"] == [["x"], ["y"], ["z"], ["zz"]]
 
 
 def test_a_folder_that_is_read_only_can_be_read_and_says_so_when_written_to(tmp_path: Path) -> None:

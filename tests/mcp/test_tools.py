@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from mcp import Client
 
+from mcp_lakehouse.store.local import LocalBucket
 from tests.mcp.calling import Served, call, rows, text
 
 pytestmark = pytest.mark.anyio
@@ -184,3 +187,16 @@ async def test_an_older_version_becomes_the_newest(own: Served, era: str) -> Non
         restored = await call(client, "restore_dataset", dataset="people", version=0)
         assert restored == {"dataset": "people", "version": 2}
         assert await rows(client, "SELECT count(*) FROM people") == [[3]]
+
+
+async def test_replay_rescued_says_what_became_of_each(own: Served, era: str, tmp_path: Path) -> None:
+    own.lake.rescue.bucket = LocalBucket(tmp_path / "rescue")
+    for at in ("2026-01-02T03:04:05+00:00", "no time at all"):
+        own.lake.rescue.keep_journal({"errors": [{"time": at, "code": "storage_failed", "operation": "ingest"}]})
+    async with Client(own.server, mode=era) as client:
+        assert (await call(client, "list_buckets"))["rescued"] == 2
+        said = await text(client, "replay_rescued")
+        assert "system of 20" in said
+        assert ": written" in said.splitlines()[0]
+        assert "still waits" in said.splitlines()[1]
+        assert await rows(client, "SELECT count(*) FROM system.errors WHERE code = 'storage_failed'") == [[1]]

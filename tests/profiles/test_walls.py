@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -187,7 +188,8 @@ def test_no_words_in_any_order_bring_it_out(north: Lakehouse, words: list[str]) 
     told = received(lambda: north.sql(" ".join(words)))
     for own in ("canary_plans", "canary_salary"):
         if own in words:
-            told = told.replace(own, "")
+            # Messages quote parts of a statement, which may end within a word.
+            told = re.sub("|".join(rf"{own[:length]}(?!\w)" for length in range(len(own), 5, -1)), "", told)
     assert CANARY not in told.lower()
 
 

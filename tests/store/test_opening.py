@@ -29,11 +29,11 @@ def test_one_prefix_has_one_url_however_it_is_written() -> None:
     assert open_bucket("s3://bucket", KEYS).url == "s3://bucket"
 
 
-@pytest.mark.parametrize("address", ["gs://b/p", "az://b/p", "http://host/p", "file://host/p", "S3:///", "://", "x://"])
+@pytest.mark.parametrize("address", ["http://host/p", "file://host/p", "S3:///", "://", "x://"])
 def test_an_unknown_kind_of_address_is_answered_with_the_known_ones(address: str) -> None:
     with pytest.raises(InvalidInput) as error:
         open_bucket(address, KEYS)
-    assert error.value.hint == "give a folder, file:///absolute/folder, or s3://bucket/prefix"
+    assert error.value.hint == "give a folder, file:///absolute/folder, or s3://bucket/prefix (gs:// and az:// too)"
 
 
 @pytest.mark.parametrize("address", ["s3://", "s3:///prefix", "s3://key:TESTSECRETVALUE@bucket/x", "s3://b/p?a=b"])

@@ -1,4 +1,4 @@
-"""Tools for whoever looks after a lake: list_buckets, list_profiles."""
+"""Tools for whoever looks after a lake: list_buckets, list_profiles, replay_rescued."""
 
 from __future__ import annotations
 
@@ -7,26 +7,40 @@ from typing import Any
 from mcp.server import MCPServer
 from mcp_types import CallToolResult
 
-from lakehouse_tools.calls import Calls
+from lakehouse_tools.calls import Calls, Ctx, progress_to
 from lakehouse_tools.registry import add_tool
 from lakehouse_tools.render import result
+from lakehouse_tools.subscriptions import Subscribers
+from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.lakehouse import Lakehouse
-from mcp_lakehouse.records import BucketList, ProfileList
+from mcp_lakehouse.records import BucketList, ProfileList, ReplayReport
 
 # The right that each tool takes.
-RIGHTS = {"list_buckets": "admin", "list_profiles": "admin"}
+RIGHTS = {"list_buckets": "admin", "list_profiles": "admin", "replay_rescued": "replay"}
 
 
-def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:
+def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls, subscribers: Subscribers) -> None:
     """Add the administrator's tools."""
 
     async def list_buckets() -> CallToolResult:
-        """The buckets that datasets live in, and whether they answer now."""
+        """The buckets that datasets live in, whether they answer now, and how many refused writes wait (rescued)."""
         return result(await calls.run(lambda _: lake.list_buckets()))
 
     async def list_profiles(profile: str | None = None, statement: str | None = None) -> CallToolResult:
         """Reader profiles. With `profile`: what its reader sees; with `statement` too: what that SQL gives there."""
         return result(await calls.run(lambda _: lake.list_profiles(profile, statement)))
 
-    add_tool(server, list_profiles, title="List profiles", record=ProfileList, read_only=True)
+    async def replay_rescued(ctx: Ctx, id: str | None = None) -> CallToolResult:
+        """Finish the refused loads that the rescue bucket holds, each once: all, oldest first, or one by its id."""
+
+        def work(token: CancelToken) -> ReplayReport:
+            return lake.replay_rescued(id, progress=progress_to(ctx, token), cancel=token)
+
+        report = await calls.run(work)
+        for dataset in dict.fromkeys(each.dataset for each in report.entries if each.version is not None):
+            await subscribers.dataset_changed(dataset)
+        return result(report)
+
     add_tool(server, list_buckets, title="List buckets", record=BucketList, read_only=True)
+    add_tool(server, replay_rescued, title="Finish rescued writes", record=ReplayReport, idempotent=True)
+    add_tool(server, list_profiles, title="List profiles", record=ProfileList, read_only=True)

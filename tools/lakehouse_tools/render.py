@@ -22,6 +22,7 @@ from mcp_lakehouse.records import (
     Passage,
     ProfileList,
     QueryResult,
+    ReplayReport,
     RestoreReport,
     RollbackReport,
     SearchResult,
@@ -66,10 +67,25 @@ def _(record: QueryResult) -> str:
 
 @text.register
 def _(record: BucketList) -> str:
-    return "\n".join(
+    lines = [
         f"{each.name}: {each.url}, {each.datasets:,} datasets" + (f", away: {each.problem}" if each.problem else "")
         for each in record.buckets
-    )
+    ]
+    if record.rescued:
+        lines.append(f"({record.rescued:,} refused writes wait for replay_rescued)")
+    return "\n".join(lines)
+
+
+@text.register
+def _(record: ReplayReport) -> str:
+    lines = []
+    for each in record.entries:
+        became = f"v{each.version}" if each.version is not None else "written"
+        state = became if each.waits is None else f"still waits: {_line(each.waits)}"
+        lines.append(
+            f"{each.id} {each.dataset} of {each.at}: {state}" + (f" ({_line(each.note)})" if each.note else "")
+        )
+    return "\n".join(lines) or "nothing waits"
 
 
 @text.register

@@ -83,7 +83,7 @@ def build_server(lake: Lakehouse, *, read_only: bool | None = None) -> Lakehouse
     reading.register(server, lake, calls)
     searching.register(server, lake, calls)
     writing.register(server, lake, calls, subscribers)
-    administering.register(server, lake, calls)
+    administering.register(server, lake, calls, subscribers)
     resources.register(server, lake, calls)
     prompts.register(server)
     completions.register(server, lake, calls)

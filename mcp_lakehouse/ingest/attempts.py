@@ -1,0 +1,36 @@
+"""What was committed before: by a load that was reported as failed, or by somebody who repeated it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import takewhile
+
+from mcp_lakehouse.catalog.catalog import Dataset, changes
+from mcp_lakehouse.ingest.telling import RECENT
+from mcp_lakehouse.table import Table
+
+# Commits looked through for a repetition since a moment.
+_SINCE = 1_000
+
+
+def attempt_transaction(attempt: str) -> str:
+    """The application id under which an attempt is committed, once."""
+    return f"load:{attempt}"
+
+
+def committed(table: Table, attempt: str) -> int | None:
+    """The version in which an attempt (if it has a name) arrived, `None` where it did not."""
+    if not attempt or table.transaction_version(attempt_transaction(attempt)) is None:
+        return None
+    found = (commit.version for commit in table.history(None) if commit.info.get("attempt") == attempt)
+    # The log may not go back so far any more.
+    return next(found, table.head())
+
+
+def recent(present: Dataset, since: datetime | None) -> Iterator[Mapping[str, str]]:
+    """What is recorded of the last change of data; with `since`, of every change from then on."""
+    if since is None:
+        yield from changes(present.table.history(RECENT))[:1]
+    else:
+        yield from changes(list(takewhile(lambda commit: commit.at >= since, present.table.history(_SINCE))))
