@@ -76,6 +76,15 @@ class SearchLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class JournalLimits:
+    """What the lake keeps of what it writes about itself: the newest."""
+
+    error_rows: int = 100_000
+    # Of one listing of errors or trials.
+    listed: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """All budgets, handed in at composition."""
 
@@ -83,3 +92,4 @@ class Limits:
     result: ResultLimits = ResultLimits()
     ingest: IngestLimits = IngestLimits()
     search: SearchLimits = SearchLimits()
+    journal: JournalLimits = JournalLimits()

@@ -1,20 +1,21 @@
-"""Tools for whoever looks after a lake: list_buckets, list_profiles."""
+"""Tools for whoever looks after a lake: list_buckets, list_profiles, list_errors, index_trials."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from mcp.server import MCPServer
 from mcp_types import CallToolResult
+from pydantic import Field
 
 from lakehouse_tools.calls import Calls
 from lakehouse_tools.registry import add_tool
 from lakehouse_tools.render import result
 from mcp_lakehouse.lakehouse import Lakehouse
-from mcp_lakehouse.records import BucketList, ProfileList
+from mcp_lakehouse.records import BucketList, ErrorList, ProfileList, TrialList
 
 # The right that each tool takes.
-RIGHTS = {"list_buckets": "admin", "list_profiles": "admin"}
+RIGHTS = dict.fromkeys(("list_buckets", "list_profiles", "list_errors", "index_trials"), "admin")
 
 
 def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:
@@ -28,5 +29,19 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:
         """Reader profiles. With `profile`: what its reader sees; with `statement` too: what that SQL gives there."""
         return result(await calls.run(lambda _: lake.list_profiles(profile, statement)))
 
-    add_tool(server, list_profiles, title="List profiles", record=ProfileList, read_only=True)
+    async def list_errors(
+        limit: int = 20,
+        dataset: str | None = None,
+        since: Annotated[str | None, Field(description="ISO 8601")] = None,
+    ) -> CallToolResult:
+        """The lake's newest failures, with hints. system.errors holds all."""
+        return result(await calls.run(lambda _: lake.list_errors(limit, dataset, since)))
+
+    async def index_trials(dataset: str | None = None) -> CallToolResult:
+        """Every index build, newest first, published or not. system.trials holds all."""
+        return result(await calls.run(lambda _: lake.index_trials(dataset)))
+
     add_tool(server, list_buckets, title="List buckets", record=BucketList, read_only=True)
+    add_tool(server, list_profiles, title="List profiles", record=ProfileList, read_only=True)
+    add_tool(server, list_errors, title="List errors", record=ErrorList, read_only=True)
+    add_tool(server, index_trials, title="Index trials", record=TrialList, read_only=True)
