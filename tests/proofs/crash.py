@@ -53,8 +53,7 @@ def made(place: Place) -> Seen:
     """Make the lake that all cases begin with; returns what a reader sees."""
     for name, text in SOURCES.items():
         (place.files / name).write_text(text)
-    told(place, "make")
-    seen: Seen = told(place, "look")
+    seen: Seen = told(place, "make")
     return seen
 
 
@@ -69,7 +68,7 @@ def fault(seen: Seen, before: Seen, after: Seen, *, done: bool) -> str | None:
     if state(seen) not in allowed:
         return f"seen {state(seen)}, expected {' or '.join(map(str, allowed))}"
     for name in (name for name in seen if name.endswith(_VERSIONS)):
-        old, new = before.get(name, []), after.get(name, before.get(name, []))
+        old, new = before.get(name, []), after.get(name) or before.get(name, [])
         if seen[name][: len(old)] != old:
             return f"{name}: {seen[name]}, there were {old}"
         if any(sums not in new for sums in seen[name][len(old) :]):

@@ -128,7 +128,9 @@ def main(what: str, *arguments: str) -> object:
     if what == "mend":
         return mend(arguments[0])
     with Lakehouse.open() as lake:
-        return make(lake, files()) if what == "make" else look(lake)
+        if what == "make":
+            make(lake, files())
+        return look(lake)
 
 
 if __name__ == "__main__":
