@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from functools import partial
 
-from tests.proofs import crash
+from tests.proofs import crash, swap, together
 from tests.proofs.places import KINDS
-from tests.proofs.report import FILE, write
+from tests.proofs.report import FILE, Section, write
 
 
 def main() -> int:
@@ -18,7 +19,11 @@ def main() -> int:
     parser.add_argument("--kind", choices=KINDS, action="append", help="where the lake is; default: both")
     parser.add_argument("--every", type=int, default=1, help="kill at one write in so many")
     args = parser.parse_args()
-    proofs = {"crash": partial(crash.prove, every=args.every)}
+    proofs: dict[str, Callable[[str], Section]] = {
+        "crash": partial(crash.prove, every=args.every),
+        "together": together.prove,
+        "swap": swap.prove,
+    }
     unknown = set(args.proofs) - set(proofs)
     if unknown:
         parser.error(f"there is no proof {', '.join(sorted(unknown))}; there are: {', '.join(proofs)}")

@@ -78,7 +78,7 @@ def fault(seen: Seen, before: Seen, after: Seen, *, done: bool) -> str | None:
 
 def kill(origin: Place, trial: Trial, step: int, before: Seen, after: Seen) -> None:
     """Kill the work at one step, and note what came of it."""
-    place = origin.copied(f"{trial.kind}-{trial.case.replace(' ', '-')}-{step}")
+    place = origin.copied(f"{origin.folder.name}-{trial.case.replace(' ', '-')}-{step}")
     process = place.start("crash_process", "work", trial.case, step)
     _, err = process.communicate()
     if process.returncode == -signal.SIGKILL:
@@ -101,7 +101,7 @@ def trials(origin: Place, cases: Sequence[str], *, every: int = 1, most: int | N
     """Kill these kinds of work at every so many steps (`most`: at so many, spread over all)."""
     before = made(origin)
     for case in cases:
-        through = origin.copied(f"{origin.kind}-{case.replace(' ', '-')}-through")
+        through = origin.copied(f"{origin.folder.name}-through")
         writes: int = told(through, "work", case, 0)
         after: Seen = told(through, "look")
         through.remove()

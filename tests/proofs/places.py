@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from mcp_lakehouse import Lakehouse
 from mcp_lakehouse.store import Bucket, open_bucket
 from tests.s3_server import BUCKET, s3_server
 
@@ -89,6 +92,21 @@ def empty_place(kind: str, folder: Path, server: Mapping[str, str] | None = None
     with contextlib.ExitStack() as stack:
         if kind == "s3" and server is None:
             server = stack.enter_context(s3_server())
-        place = Place(kind, folder / f"{kind}-origin", server if kind == "s3" and server else {})
+        place = Place(kind, folder / f"{kind}-{secrets.token_hex(8)}", server if kind == "s3" and server else {})
         place.files.mkdir(parents=True)
         yield place
+
+
+@contextlib.contextmanager
+def opened(place: Place, **options: Any) -> Iterator[Lakehouse]:
+    """The lake in this process, which has the place's environment while it opens."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(place.environment())
+    try:
+        lake = Lakehouse.open(**options)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    with lake:
+        yield lake
