@@ -14,8 +14,7 @@ from tests.proofs.places import KINDS, Place, empty_place
 from tests.proofs.serving import Server, serving
 from tests.proofs.together import NOTICED_SECONDS, lags, run
 
-pytestmark = pytest.mark.parametrize("kind", KINDS)
-
+BOTH = pytest.mark.parametrize("kind", KINDS)
 # Twice the promise: the machine that tests may be busy.
 SEEN_SECONDS = 2 * NOTICED_SECONDS
 # For what is promised sometime, such as a record of an error.
@@ -38,6 +37,7 @@ def until(true: Callable[[], bool]) -> bool:
     return True
 
 
+@BOTH
 def test_writers_lose_nothing_and_readers_see_whole_versions(place: Place) -> None:
     outcome = run(place, writers=2, readers=1, commits=4)
     assert outcome.faults == []
@@ -45,10 +45,12 @@ def test_writers_lose_nothing_and_readers_see_whole_versions(place: Place) -> No
     assert outcome.versions_seen >= 4
 
 
+@pytest.mark.parametrize("kind", ["s3"])
 def test_a_commit_is_noticed_within_a_second(place: Place) -> None:
     assert max(lags(place, 3)) <= SEEN_SECONDS
 
 
+@BOTH
 def test_two_servers_share_one_lake(place: Place) -> None:
     with serving(place, "cache of one") as one, serving(place, "cache of the other") as other:
         text = "id,note\n1,an otter\n"
