@@ -18,14 +18,14 @@ from typing import Any
 
 from tests.proofs.crash_cases import CASES, SOURCES
 from tests.proofs.places import Place, empty_place
-from tests.proofs.report import Section, table
+from tests.proofs.report import Section, table, wrapped
 
 Seen = dict[str, Any]
 _VERSIONS = " versions"
 _OWN = "renames, links, removals, new folders and openings for writing below the lake and its cache"
 _WRITES = {
-    "folder": f" ({_OWN})",
-    "s3": f" (requests that change the bucket, of the S3 test server, before and after; {_OWN.replace('the lake and ', '')})",
+    "folder": _OWN,
+    "s3": f"requests that change the bucket (of the S3 test server), before and after each, and {_OWN.replace('the lake and ', '')}",
 }
 
 
@@ -125,16 +125,16 @@ def prove(kind: str, *, every: int = 1) -> Section:
                 print(f"  {each}", flush=True)
             found.append(trial)
     kills, faults = sum(trial.kills for trial in found), sum(len(trial.faults) for trial in found)
-    which = "every write" if every == 1 else f"one write in {every}"
+    which = "every write" if every == 1 else f"a write, one in {every} of them all"
     text = [
-        f"{kills} processes were killed with SIGKILL, each just before {which}{_WRITES[kind]}. After each kill a fresh",
-        "process opened the lake, compared the files of every table with its log and the sums of every version with what",
-        "they were, searched, saw the rows, datasets and serving generation of before the work or of after it and nothing",
-        "else, did the work again, and saw what it makes.",
-        "",
-        f"**{kills} kills, {faults} faults**, {time.monotonic() - began:.0f} s in all. Of work that readers do not see,",
-        "such as a compaction, every state counts as the one before.",
-        "",
+        *wrapped(
+            f"{kills} processes were killed with SIGKILL, each just before {which}. Writes are {_WRITES[kind]}. After each "
+            "kill a fresh process opened the lake, compared the files of every table with its log and the sums of every "
+            "version with what they were, searched, saw the rows, datasets and serving generation of before the work or of "
+            "after it and nothing else, did the work again, and saw what it makes.",
+            f"**{kills} kills, {faults} faults**, {time.monotonic() - began:.0f} s in all. Of work that readers do not "
+            "see, such as a compaction, every state counts as the one before.",
+        ),
         *table(
             ("work", "writes", "kills", "seen: before", "seen: after", "faults"),
             [

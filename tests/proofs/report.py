@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 FILE = Path(__file__).parents[2] / "docs" / "proofs.md"
+_WIDTH = 118
 _HEAD = """\
 # Proofs
 What was tried in order to break a lake, and what came of it. `make proof` runs everything and writes this document;
@@ -33,6 +35,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]
     """Lines of a table in Markdown."""
     lines = [columns, ["---"] * len(columns), *rows]
     return [f"| {' | '.join(str(cell) for cell in line)} |" for line in lines]
+
+
+def wrapped(*paragraphs: str) -> list[str]:
+    """Paragraphs as lines that are not too long, each followed by an empty one."""
+    return [line for each in paragraphs for line in (*textwrap.wrap(each, _WIDTH), "")]
 
 
 def write(sections: Iterable[Section], file: Path = FILE) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 import anyio
 
 from tests.proofs.places import Place, empty_place, opened
-from tests.proofs.report import Section, table
+from tests.proofs.report import Section, table, wrapped
 from tests.proofs.serving import Server, answer, call, serving
 
 CLIENTS, SECONDS, SWAPS, ROLLBACKS = 8, 60.0, 30, 10
@@ -182,11 +182,13 @@ def prove(kind: str, *, seconds: float = SECONDS) -> Section:
         print(f"  {fault}", flush=True)
     ratio = during.percentile(0.99) / before.percentile(0.99)
     text = [
-        f"{CLIENTS} clients searched a server over HTTP, {ROWS:,} rows, for {seconds:.0f} s with nothing beside them and",
-        f"for {seconds:.0f} s while an MCP client of the same server built and published {during.swaps} generations and",
-        f"rolled back {during.rollbacks} times, over one and the other of two columns by turns. A result is mixed where a",
-        "passage is not from the column of the generation that the result names.",
-        "",
+        *wrapped(
+            f"{CLIENTS} clients searched a server over HTTP, {ROWS:,} rows, for {seconds:.0f} s with nothing beside them "
+            f"and for {seconds:.0f} s while an MCP client of the same server built and published {during.swaps} "
+            f"generations and rolled back {during.rollbacks} times, over one and the other of two columns by turns. A "
+            "result is mixed where a passage is not from the column of the generation that the result names; generation "
+            "0 is an exact comparison, of one column, between a change of columns and the generation that follows."
+        ),
         *table(
             ("", "searches", "p50 ms", "p99 ms", "longest ms", "errors", "mixed results", "generations seen"),
             [

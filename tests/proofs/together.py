@@ -15,7 +15,7 @@ from typing import Any
 from mcp_lakehouse import Lakehouse
 from mcp_lakehouse.commands.soundness import examine_all
 from tests.proofs.places import Place, empty_place, opened
-from tests.proofs.report import Section, table
+from tests.proofs.report import Section, table, wrapped
 from tests.proofs.together_process import ACCOUNTS, MONEY, account
 
 WRITERS, READERS, COMMITS = 8, 8, 200
@@ -159,11 +159,12 @@ def prove(kind: str, *, commits: int = COMMITS) -> Section:
             print(f"  {fault}", flush=True)
         lag = sorted(lags(place, STEPS))
     text = [
-        f"{WRITERS} processes committed {commits} times each, by turns an append of two entries that add up to nothing and",
-        "an upsert that moves money between two accounts, while one of them compacted and",
-        f"{READERS} processes read the newest version and a random older one, again and again, and checked the sums.",
-        "At the end the rows were compared with the writers' own books, and the sums of the versions checked.",
-        "",
+        *wrapped(
+            f"{WRITERS} processes committed {commits} times each, by turns an append of two entries that add up to nothing "
+            "and an upsert that moves money between two accounts, while one of them compacted and "
+            f"{READERS} processes read the newest version and a random older one, again and again, and checked the sums. "
+            "At the end the rows were compared with the writers' own books, and the sums of versions were checked."
+        ),
         *table(
             ("commits", "compactions", "lost races told of", "looks", "versions seen", "versions checked", "seconds", "faults"),
             [
@@ -174,7 +175,9 @@ def prove(kind: str, *, commits: int = COMMITS) -> Section:
             ],
         ),
         "",
-        f"A reader in another process saw {len(lag)} commits after {median(lag) * 1000:.0f} ms in the median and "
-        f"{lag[-1] * 1000:.0f} ms at most, from the end of the commit.",
+        *wrapped(
+            f"A reader in another process saw {len(lag)} commits {median(lag) * 1000:.0f} ms after their end in the median, "
+            f"and {lag[-1] * 1000:.0f} ms at most."
+        ),
     ]  # fmt: skip
     return Section(f"Writers and readers together: {kind}", text, not outcome.faults and lag[-1] <= NOTICED_SECONDS)
