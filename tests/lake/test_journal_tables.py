@@ -27,7 +27,7 @@ def records(count: int, *, after: int = 0) -> list[dict[str, object]]:
 def journals(lake: Lakehouse, error_rows: int) -> Journals:
     """A writer that keeps so many rows."""
     limits = JournalLimits(error_rows=error_rows)
-    return Journals(lake.system, limits, scratch=lake._scratch, paths=lake._copies.paths)
+    return Journals(lake.system, limits, scratch=lake._scratch)
 
 
 def test_an_error_is_a_record_below_its_prefix(place: Place) -> None:
