@@ -3,7 +3,7 @@
 #   make test ARGS="tests/sql -x"           arguments for the command behind a target
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench serve conformance lock clean
+.PHONY: help demo test check bench proof serve conformance lock clean
 
 SHELL := /bin/sh
 PYTHON ?=
@@ -28,6 +28,9 @@ check: $(READY) ## lint, format, types
 
 bench: $(READY) ## measure beside bare DuckDB and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+proof: $(READY) ## kills, many writers, swaps under load: write docs/proofs.md (takes an hour or two)
+	@$(BIN)/python -m tests.proofs $(ARGS)
 
 serve: $(READY) ## serve MCP and REST on 127.0.0.1:3100
 	@$(BIN)/mcp-lakehouse serve --http $(ARGS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
+from mcp_lakehouse.catalog import listings
 from mcp_lakehouse.catalog.buckets import bucket_list
 from mcp_lakehouse.catalog.catalog import (
     DROPPED_AT,
@@ -22,10 +22,11 @@ from mcp_lakehouse.catalog.catalog import (
     timestamp,
     transaction,
 )
+from mcp_lakehouse.catalog.journals import Journals
 from mcp_lakehouse.catalog.statistics import Statistics
-from mcp_lakehouse.catalog.system import System, journal_columns
+from mcp_lakehouse.catalog.system import System
 from mcp_lakehouse.catalog.visible import Visible
-from mcp_lakehouse.errors import Cancelled, InvalidInput, LakehouseError, NotFound, StorageFailed
+from mcp_lakehouse.errors import Cancelled, InvalidInput, LakehouseError, StorageFailed
 from mcp_lakehouse.index.citation import with_warning
 from mcp_lakehouse.index.indexes import Indexes
 from mcp_lakehouse.index.requests import Build, Progress, Query
@@ -41,6 +42,7 @@ from mcp_lakehouse.records import (
     DatasetDescription,
     DatasetList,
     DropReport,
+    ErrorList,
     IndexReport,
     IngestReport,
     Json,
@@ -51,6 +53,7 @@ from mcp_lakehouse.records import (
     RestoreReport,
     RollbackReport,
     SearchResult,
+    TrialList,
 )
 from mcp_lakehouse.rescue.rescue import Rescue, Work
 from mcp_lakehouse.scratch import Scratch
@@ -119,7 +122,7 @@ class Lakehouse:
         kept_in = rescue_bucket(settings.text("rescue").strip(), os.environ, lake=self.bucket)
         self.rescue = Rescue(kept_in, self.catalog, self.profile, tell=lambda *told: self._journal.failed(*told))
         self._journal = Journal(self._append_journal, keep=self.rescue.keep_journal)
-        self._journal_lock = threading.Lock()
+        self._journals = Journals(self.system, self._limits.journal, scratch=self._scratch)
         recorder = Recorder(
             self._journal,
             profile=self.profile,
@@ -306,8 +309,11 @@ class Lakehouse:
         """Rows [offset, offset + max_rows) of an earlier result, or of the rows a load rejected."""
         with self._recording("read_result", None):
             if result_uri.startswith(REJECTS_PREFIX):
-                return self._rejects(result_uri.removeprefix(REJECTS_PREFIX), offset, max_rows, cancel)
-            return self._runner.page(self.results.find(result_uri), offset=offset, max_rows=max_rows, cancel=cancel)
+                load = result_uri.removeprefix(REJECTS_PREFIX)
+                stored = listings.rejects(load, lambda *asked: self._runner.run(*asked, max_rows=1, cancel=cancel)[1])
+            else:
+                stored = self.results.find(result_uri)
+            return self._runner.page(stored, offset=offset, max_rows=max_rows, cancel=cancel)
 
     def search(
         self,
@@ -366,6 +372,17 @@ class Lakehouse:
 
         with self._recording("read_result", None), pa.BufferReader(self.results.find(result_uri).read()) as source:
             return pa.ipc.open_file(source).read_all()
+
+    def list_errors(self, limit: int = 20, dataset: str | None = None, since: str | None = None) -> ErrorList:
+        """The newest errors of the journal first; `since` is ISO 8601, in UTC where it names no zone."""
+        with self._recording("list_errors", dataset, right="admin"):
+            return listings.errors(self._told, self._limits.journal, limit, dataset, since)
+
+    def index_trials(self, dataset: str | None = None) -> TrialList:
+        """Every index build, newest first: how it was measured, and why it was not published where it was not."""
+        with self._recording("index_trials", dataset, right="admin"):
+            named = None if dataset is None else self.catalog.get(dataset).name
+            return listings.trials(self._told, self._limits.journal, named)
 
     # Writing ----------------------------------------------------------------------------------
 
@@ -585,14 +602,8 @@ class Lakehouse:
     def _first_row(self, statement: str) -> list[Json]:
         return self._runner.run(statement, max_rows=1, detailed=True, timeout_seconds=_STATISTICS_SECONDS)[0].rows[0]
 
-    def _rejects(self, load: str, offset: int, max_rows: int, cancel: CancelToken | None) -> QueryResult:
-        statement = (
-            "SELECT source, line, column_name, reason, text FROM system.rejects WHERE load = $1 ORDER BY source, line"
-        )
-        _, stored = self._runner.run(statement, [load], max_rows=1, cancel=cancel)
-        if not stored.rows:
-            raise NotFound(f"no rejected rows are kept under {load[:40]!r}", hint="see system.rejects")
-        return self._runner.page(stored, offset=offset, max_rows=max_rows, cancel=cancel)
+    def _told(self, statement: str, values: list[Json], rows: int) -> QueryResult:
+        return self._runner.run(statement, values, max_rows=rows, detailed=True)[0]
 
     def _start_loader(self) -> Worker:
         from mcp_lakehouse.ingest.workers import start_loader
@@ -603,16 +614,8 @@ class Lakehouse:
         return {"operation": operation, "who": who or user(), "trace_id": trace.current_trace_id() or ""}
 
     def _append_journal(self, name: str, records: Sequence[Mapping[str, object]], once: str = "") -> None:
-        """Append records to a system journal table (`errors`, `spans`, `rejects`); `once`: an application id."""
-        if self.read_only:
-            return
-        from mcp_lakehouse.catalog.journals import append
-
-        table = self.system.journal(name)
-        assert table is not None
-        paths = self.system.home.copies.paths
-        with self._journal_lock:
-            append(table, journal_columns(name), records, scratch=self._scratch, paths=paths, once=once)
+        if not self.read_only:
+            self._journals.append(name, records, once)
 
 
 def _names(given: str | Sequence[str] | None) -> Sequence[str] | None:

@@ -90,6 +90,15 @@ class SearchLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class JournalLimits:
+    """What the lake keeps of what it writes about itself: the newest."""
+
+    error_rows: int = 100_000
+    # Of one listing of errors or trials.
+    listed: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """All budgets, handed in at composition."""
 
@@ -98,3 +107,4 @@ class Limits:
     stream: StreamLimits = StreamLimits()
     ingest: IngestLimits = IngestLimits()
     search: SearchLimits = SearchLimits()
+    journal: JournalLimits = JournalLimits()

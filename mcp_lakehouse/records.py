@@ -239,6 +239,59 @@ class RollbackReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ErrorEntry:
+    """A failure: what was asked for, what happened, and what to do about it."""
+
+    time: str
+    code: str
+    operation: str
+    message: str
+    dataset: str | None = None
+    hint: str | None = None
+    who: str | None = None
+    trace_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorList:
+    """Failures, the newest first; `total` counts all that were asked for."""
+
+    errors: list[ErrorEntry]
+    total: int
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One index build. `parameters` are those of the graph as JSON, or `exact`; times of a search are in ms."""
+
+    dataset: str
+    trial: int
+    published: bool
+    model: str
+    passages: int
+    parameters: str
+    build_seconds: float
+    recall_at_10: float
+    p50_ms: float
+    p99_ms: float
+    index_bytes: int
+    time: str
+    note: str | None = None
+    who: str | None = None
+    trace_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialList:
+    """Index builds, the newest first."""
+
+    trials: list[Trial]
+    total: int
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DropReport:
     """`restorable_until` says how long `restore_dataset` can bring it back; nothing is vacuumed by itself."""
 

@@ -1,19 +1,21 @@
-"""Appending records to the journal tables of schema `system`."""
+"""Appending records to the journal tables of schema `system`, and keeping those tables small."""
 
 from __future__ import annotations
 
 import contextlib
 import random
 import secrets
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mcp_lakehouse.catalog.system import System, journal_columns
 from mcp_lakehouse.errors import Conflict, LakehouseError
-from mcp_lakehouse.limits import KIB
-from mcp_lakehouse.table import DataFile, StagedFile, Table, TableColumn
+from mcp_lakehouse.limits import KIB, JournalLimits
+from mcp_lakehouse.table import ABSENT, DataFile, StagedFile, Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,61 +25,87 @@ _ATTEMPTS = 10
 MERGED_FILES = 100
 _SMALL_BYTES = 256 * KIB
 
-# The paths of files on this machine, in their order.
-Paths = Callable[[Sequence[DataFile]], Sequence[Path]]
+# So many times the rows to keep may be there before the oldest go: not every record is to cost a rewrite.
+_OVERFULL = 1.1
+
+Record = Mapping[str, Any]
 
 
-def append(
-    table: Table,
-    columns: Sequence[TableColumn],
-    records: Sequence[Mapping[str, Any]],
-    *,
-    scratch: Path,
-    paths: Paths,
-    once: str = "",
-) -> None:
-    """Append records as one commit. Record keys are column names; missing ones are NULL.
+class Journals:
+    """Writes the journals of one lake: many processes may, and in each any thread."""
 
-    `once`: an application id under which they are appended if nothing was before.
-    """
-    if not records:
-        return
-    content = _content(columns, records)
-    scratch.mkdir(parents=True, exist_ok=True)
-    for attempt in range(_ATTEMPTS):
-        if once and table.transaction_version(once) is not None:
+    def __init__(self, system: System, limits: JournalLimits, *, scratch: Path) -> None:
+        self._system = system
+        self._kept_rows = {"errors": limits.error_rows}
+        self._scratch = scratch
+        self._lock = threading.Lock()
+
+    def append(self, name: str, records: Sequence[Record], once: str = "") -> None:
+        """Append records as one commit. Record keys are column names; missing ones are NULL.
+
+        `once`: an application id under which they are appended if nothing was before.
+        """
+        table = self._system.journal(name)
+        assert table is not None
+        if not records:
             return
-        try:
-            with _staged(content, scratch) as staged:
-                transactions = {once: 1} if once else {}
-                table.create_or_append(list(columns), [staged], transactions=transactions, info={"operation": "append"})
-            break
-        except Conflict:
-            if attempt + 1 == _ATTEMPTS:
-                raise
-            time.sleep(random.uniform(0.01, 0.05 * 2 ** min(attempt, 4)))
-    # The records are kept; what fails here is tried again after the next ones.
-    with contextlib.suppress(LakehouseError, OSError):
-        _merge_small(table, scratch, paths)
+        with self._lock:
+            self._scratch.mkdir(parents=True, exist_ok=True)
+            content = _content(name, records)
+            for attempt in range(_ATTEMPTS):
+                if once and table.transaction_version(once) is not None:
+                    return
+                try:
+                    self._commit(name, table, content, {once: 1} if once else {})
+                    break
+                except Conflict:
+                    if attempt + 1 == _ATTEMPTS:
+                        raise
+                    time.sleep(random.uniform(0.01, 0.05 * 2 ** min(attempt, 4)))
+            # The records are kept; what fails here is tried again after the next ones.
+            with contextlib.suppress(LakehouseError, OSError):
+                self._tidy(table, self._kept_rows.get(name))
 
+    def _commit(self, name: str, table: Table, content: pa.Table, transactions: Mapping[str, int]) -> None:
+        former = self._system.journal_read(name)
+        at_version = None
+        if former not in (table, None):
+            # Its first commit takes in what was kept elsewhere before, so whoever reads needs only one of them.
+            content, at_version = self._joined(former.snapshot().files, content), ABSENT
+        with _staged(content, self._scratch) as staged:
+            table.create_or_append(
+                journal_columns(name),
+                [staged],
+                info={"operation": "append"},
+                transactions=transactions,
+                at_version=at_version,
+            )
 
-def _merge_small(table: Table, scratch: Path, paths: Paths) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet
+    def _tidy(self, table: Table, kept_rows: int | None) -> None:
+        """Make one file of many small ones; let the oldest records go where there are too many."""
+        snapshot = table.snapshot()
+        full = kept_rows is not None and snapshot.rows > kept_rows * _OVERFULL
+        files = [file for file in snapshot.files if full or file.bytes < _SMALL_BYTES]
+        if len(files) < MERGED_FILES and not full:
+            return
+        content = self._joined(files)
+        if full:
+            content = content.sort_by([("time", "descending")])[:kept_rows]
+        with _staged(content, self._scratch) as staged:
+            table.rewrite(
+                [file.key for file in files],
+                [staged],
+                at_version=snapshot.version,
+                info={"operation": "trim" if full else "compact"},
+                data_change=full,
+            )
 
-    snapshot = table.snapshot()
-    small = [file for file in snapshot.files if file.bytes < _SMALL_BYTES]
-    if len(small) < MERGED_FILES:
-        return
-    content = pa.concat_tables([pa.parquet.read_table(path) for path in paths(small)], promote_options="default")
-    with _staged(content, scratch) as staged:
-        table.rewrite(
-            [file.key for file in small],
-            [staged],
-            at_version=snapshot.version,
-            info={"operation": "compact"},
-            data_change=False,
-        )
+    def _joined(self, files: Sequence[DataFile], *more: pa.Table) -> pa.Table:
+        import pyarrow as pa
+        import pyarrow.parquet
+
+        read = (pa.parquet.read_table(path) for path in self._system.home.copies.paths(files))
+        return pa.concat_tables([*read, *more], promote_options="default")
 
 
 @contextlib.contextmanager
@@ -92,9 +120,10 @@ def _staged(content: pa.Table, scratch: Path) -> Iterator[StagedFile]:
         path.unlink(missing_ok=True)
 
 
-def _content(columns: Sequence[TableColumn], records: Sequence[Mapping[str, Any]]) -> pa.Table:
+def _content(name: str, records: Sequence[Record]) -> pa.Table:
     import pyarrow as pa
 
+    columns = journal_columns(name)
     kinds = {"BIGINT": pa.int64(), "DOUBLE": pa.float64(), "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", tz="UTC")}
     arrays = [
         pa.array(

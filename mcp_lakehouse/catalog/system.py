@@ -65,6 +65,9 @@ _OF_BUILDS = ("operations", "generations", "trials")
 # What there is for a reader that sees a part of the lake: it tells of the datasets that are shown, and of nothing else.
 SHOWN = frozenset({"datasets", "columns", "versions", "generations"})
 JOURNALS = {"errors": ERRORS, "spans": SPANS, "rejects": REJECTS}
+# Their folders in the bucket. Errors were kept at `system/errors` before they had a folder of their own.
+JOURNAL_FOLDERS = {"errors": "_errors", "spans": "system/spans", "rejects": "system/rejects"}
+_FORMER_FOLDERS = {"errors": "system/errors"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,8 @@ class System:
         self._builds = builds
         self.home = home
         self._whole = whole
-        self._journals = {name: Table(self.home.bucket, f"system/{name}") for name in JOURNALS}
+        self._journals = {name: Table(home.bucket, folder) for name, folder in JOURNAL_FOLDERS.items()}
+        self._former = {name: Table(home.bucket, folder) for name, folder in _FORMER_FOLDERS.items()}
         self._derived: dict[str, tuple[Columns, Callable[[list[Dataset]], Rows]]] = {
             "datasets": (DATASETS, _datasets),
             "columns": (COLUMNS, _columns),
@@ -115,9 +119,14 @@ class System:
         """The table of a system dataset that is written record by record, else `None`."""
         return self._journals.get(name)
 
-    def readable_journal(self, name: str) -> Table | None:
-        """The same, if it may be read."""
-        return self._journals.get(name) if self._whole else None
+    def may_read(self, name: str) -> bool:
+        """Whether it is a journal that may be read."""
+        return self._whole and name in self._journals
+
+    def journal_read(self, name: str) -> Table | None:
+        """The table that holds the records of a journal now; `None` where there are none, or no such journal."""
+        tables = (self._journals.get(name), self._former.get(name))
+        return next((table for table in tables if table is not None and table.head() is not None), None)
 
     def rows(self, name: str) -> SystemRows:
         """A derived system dataset (or a journal nothing was written to yet)."""

@@ -52,11 +52,11 @@ class Visible:
         return self._files_definition(dataset, wanted.held)
 
     def _system_definition(self, name: str, held: str | None) -> Message:
-        journal = self._system.readable_journal(name)
-        if journal is not None:
+        if self._system.may_read(name):
             self._flush_journals()
-            if journal.head() is not None:
-                return self._files_definition(Dataset(name, journal, journal.snapshot(), self._system.home), held)
+            written = self._system.journal_read(name)
+            if written is not None:
+                return self._files_definition(Dataset(name, written, written.snapshot(), self._system.home), held)
         rows = self._system.rows(name)
         if rows.token == held:
             return {"token": rows.token}

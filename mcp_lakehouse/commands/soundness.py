@@ -40,10 +40,10 @@ def examine_all(lake: Lakehouse) -> Iterator[Finding]:
         if dataset is not None:
             yield _examine(lake, dataset)
     for name in JOURNALS:
-        table = lake.system.journal(name)
-        if table is not None and table.head() is not None:
+        table = lake.system.journal_read(name)
+        if table is not None:
             snapshot = table.snapshot()
-            yield _finding(f"system.{name}", snapshot, False, _absent(lake, f"system/{name}", snapshot))
+            yield _finding(f"system.{name}", snapshot, False, _absent(lake, table.prefix, snapshot))
 
 
 def _examine(lake: Lakehouse, dataset: Dataset) -> Finding:

@@ -24,6 +24,10 @@ _PROBLEM: Schema = {
     },
     "required": ["type", "title", "status", "detail", "code"],
 }
+_FAILED: Schema = {
+    "description": "what went wrong, and what to do next",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
 _HEALTH: Schema = {
     "type": "object",
     "properties": {
@@ -62,6 +66,8 @@ ENDPOINTS = {
     "/fetch": "fetch",
     "/rag": "ask",
 }
+# Those that are asked with GET: the tool's arguments are query parameters.
+LISTINGS = {"/storage/errors": "list_errors", "/hnsw/trials": "index_trials"}
 CHAT_PATHS = ("/v1/chat/completions", "/v1/chat")
 _COMPLETION: Schema = {"type": "object", "properties": {"choices": {"type": "array"}}, "required": ["choices"]}
 
@@ -113,13 +119,14 @@ def document(tools: Mapping[str, ToolSchema], *, version: str, token: bool) -> S
         bodies = {"application/json": {"schema": tool.input_schema}}
         if name == "ingest":
             bodies["multipart/form-data"] = {"schema": _UPLOAD}
-        result = f"{name.capitalize()}Result"
-        schemas[result] = tool.output_schema or {}
-        done = _json({"$ref": f"#/components/schemas/{result}"}, "done")
+        done = _result(name, tool, schemas)
         if name == "sql":
             done["description"] = _WHOLE
             done["content"] |= {kind: {"schema": {"type": "string", "format": "binary"}} for kind in STREAMED}
         paths[path] = _post(path, tool.description or name, bodies, done)
+    for path, name in LISTINGS.items():
+        if name in tools:
+            paths[path] = _get(path, name, tools[name], _result(name, tools[name], schemas))
     for path in CHAT_PATHS:
         done = _json(_COMPLETION, "the model's answer; with stream an event stream of chunks")
         done["content"]["text/event-stream"] = {"schema": {"type": "string"}}
@@ -140,17 +147,32 @@ def document(tools: Mapping[str, ToolSchema], *, version: str, token: bool) -> S
     }
 
 
+def _result(name: str, tool: ToolSchema, schemas: Schema) -> Schema:
+    """The answer that a tool gives, whose schema is put beside the others."""
+    result = f"{name.title().replace('_', '')}Result"
+    schemas[result] = tool.output_schema or {}
+    return _json({"$ref": f"#/components/schemas/{result}"}, "done")
+
+
 def _post(path: str, summary: str, bodies: Schema, done: Schema) -> Schema:
-    failed = {
-        "description": "what went wrong, and what to do next",
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
     return {
         "post": {
             "summary": summary,
             "operationId": path.strip("/").replace("/", "_"),
             "requestBody": {"required": True, "content": bodies},
-            "responses": {"200": done, "default": failed},
+            "responses": {"200": done, "default": _FAILED},
+        }
+    }
+
+
+def _get(path: str, name: str, tool: ToolSchema, done: Schema) -> Schema:
+    parameters = tool.input_schema.get("properties", {})
+    return {
+        "get": {
+            "summary": tool.description or name,
+            "operationId": path.strip("/").replace("/", "_"),
+            "parameters": [{"name": each, "in": "query", "schema": parameters[each]} for each in parameters],
+            "responses": {"200": done, "default": _FAILED},
         }
     }
 

@@ -71,6 +71,7 @@ class Rest:
             *(Route(path, _answering(self._fetch), methods=["POST"]) for path in openapi.paths_of("fetch")),
             *(Route(path, _answering(self._ask), methods=["POST"]) for path in openapi.paths_of("ask")),
             *(Route(path, _answering(self._chat), methods=["POST"]) for path in openapi.CHAT_PATHS),
+            *(Route(path, _answering(self._listing), methods=["GET"]) for path in openapi.LISTINGS),
             Route("/openapi.json", self._openapi, methods=["GET"]),
         ]
 
@@ -155,6 +156,20 @@ class Rest:
 
         return JSONResponse(await self._calls.run(request, work))
 
+    async def _listing(self, request: Request) -> Response:
+        path = request.url.path
+        name = openapi.LISTINGS[path]
+        tool = (await self._tools()).get(name)
+        if tool is None:
+            raise NotAllowed(f"{path} is not served here", hint=f"it is for administrators, as the tool {name} is")
+        asked = _fitting(_query(request, tool.input_schema), tool.input_schema)
+
+        def work(_: CancelToken) -> Json:
+            # The schema names the verb's own arguments.
+            return to_json(getattr(self._lake, name)(**asked))
+
+        return JSONResponse(await self._calls.run(request, work), headers={"Cache-Control": "no-store"})
+
     async def _chat(self, request: Request) -> Response:
         return await self._bridge.answer(request, _fitting(await read_json(request, self._limits), BODY))
 
@@ -237,10 +252,21 @@ def _upload_arguments(upload: Upload) -> dict[str, Json]:
     return arguments
 
 
+def _query(request: Request, schema: Schema) -> dict[str, Json]:
+    """The query's parameters, numbers where the schema wants numbers."""
+    found: dict[str, Json] = {}
+    for name, value in request.query_params.multi_items():
+        if name in found:
+            raise InvalidInput(f"{name[:60]} is given twice", hint="GET /openapi.json describes the parameters")
+        whole = schema["properties"].get(name, {}).get("type") == "integer"
+        found[name] = int(value) if whole and value.isdecimal() and len(value) < 10 else value
+    return found
+
+
 def _fitting(body: dict[str, Json], schema: Schema) -> dict[str, Json]:
     fault = _fault(body, schema)
     if fault is not None:
-        raise InvalidInput(fault, hint="GET /openapi.json describes the body")
+        raise InvalidInput(fault, hint="GET /openapi.json describes what is taken")
     return body
 
 

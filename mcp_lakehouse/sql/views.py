@@ -41,6 +41,8 @@ class Views:
         self.kept = KeptColumns(connection, ROW_NUMBER)
         # What each view holds now: (schema, view name) -> the parent's token for that content.
         self._held: dict[tuple[str, str], str] = {}
+        # Those that are tables of rows.
+        self._tables: set[tuple[str, str]] = set()
         self._results: dict[str, pa.Table] = {}
 
     def resolve(self, checked: Checked, channel: Channel, foreseen: Sequence[Message]) -> dict[str, int]:
@@ -140,9 +142,14 @@ class Views:
         self.changes += 1
         self._held.pop(at, None)
         name = f"{quote(at[0])}.{quote(at[1])}"
+        rows = "rows" in definition
+        if rows != (at in self._tables):
+            # A journal is rows as long as there are none, and files from then on: neither replaces the other.
+            self._connection.execute(f"DROP {'VIEW' if rows else 'TABLE'} IF EXISTS {name}")
+        (self._tables.add if rows else self._tables.discard)(at)
         if "result" in definition:
             self._hold_result(table, definition["result"])
-        elif "rows" in definition:
+        elif rows:
             self._hold_rows(name, definition["columns"], definition["rows"])
         else:
             numbered = table.at_unit == ROWS_UNIT

@@ -16,6 +16,8 @@ from mcp_lakehouse.store.opening import open_bucket
 
 PRIMARY = "primary"
 RESCUE = "rescue"
+# The parts of a lake that hold tables.
+_DATA = ("tables", "system", "_errors")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 # Variables of one bucket alone: LAKEHOUSE_BUCKET_ARCHIVE_AWS_ACCESS_KEY_ID.
 _OWN_VARIABLES = "LAKEHOUSE_BUCKET_"
@@ -79,7 +81,7 @@ def data_folders(homes: Sequence[Home]) -> list[Path]:
     folders: list[Path] = []
     for home in homes:
         if home.is_local:
-            parts = (home.bucket.local_path("tables"), home.bucket.local_path("system"))
+            parts = (home.bucket.local_path(part) for part in _DATA)
             folders.extend(path for path in parts if path is not None)
         else:
             folders.append(home.copies.folder)

@@ -53,6 +53,11 @@ class Table:
         self._shown: tuple[LogState, Snapshot] | None = None
         self._old: OrderedDict[int, Snapshot] = OrderedDict()
 
+    @property
+    def prefix(self) -> str:
+        """Its folder in the bucket."""
+        return self._prefix
+
     # Reading ----------------------------------------------------------------------------------
 
     def exists(self) -> bool:

@@ -164,6 +164,7 @@ def test_the_description_fits_what_is_answered(served: Served) -> None:
     assert document["openapi"].startswith("3.1")
     assert set(document["paths"]) == {
         "/health", "/sql", "/ingest", "/search", "/vectors/hybrid", "/fetch", "/rag", "/v1/chat/completions", "/v1/chat",
+        "/storage/errors", "/hnsw/trials",
     }  # fmt: skip
     operations = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
     assert len(set(operations)) == len(operations)

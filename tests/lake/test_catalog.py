@@ -47,7 +47,7 @@ def test_three_hundred_datasets_are_listed(tmp_path: Path, record_property: Call
 def test_a_journal_of_many_appends_is_few_files(tmp_path: Path) -> None:
     with Lakehouse.open(tmp_path / "lake") as lake:
         for number in range(2 * MERGED_FILES):
-            lake._append_journal("errors", [{"code": "x", "message": str(number)}])
+            lake._journals.append("errors", [{"code": "x", "message": str(number)}])
         found = lake.sql("SELECT count(*), count(DISTINCT message) FROM system.errors").rows
         assert found == [[2 * MERGED_FILES, 2 * MERGED_FILES]]
         journal = lake.system.journal("errors")

@@ -46,8 +46,8 @@ async def names(client: Client, reference: Any, argument: str, value: str, **giv
 
 
 async def test_the_catalog_is_a_resource(client: Client) -> None:
-    (listed,) = (await client.list_resources()).resources
-    assert (str(listed.uri), listed.mime_type) == ("lakehouse://datasets", "application/json")
+    listed = {str(each.uri): each.mime_type for each in (await client.list_resources()).resources}
+    assert listed == dict.fromkeys(("lakehouse://datasets", "lakehouse://errors"), "application/json")
     datasets = json.loads(await read(client, "lakehouse://datasets"))["datasets"]
     assert [each["name"] for each in datasets] == ["people"]
 

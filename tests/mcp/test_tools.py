@@ -12,6 +12,8 @@ from tests.mcp.calling import Served, call, rows, text
 
 pytestmark = pytest.mark.anyio
 
+OVERSEEING = ("list_buckets", "list_profiles", "list_errors", "index_trials")
+
 
 async def test_the_server_says_what_it_is_and_how_to_begin(client: Client) -> None:
     info = client.server_info
@@ -31,17 +33,7 @@ async def test_every_tool_says_what_it_may_do(client: Client) -> None:
         hints = tool.annotations
         assert hints is not None
         assert None not in (hints.read_only_hint, hints.destructive_hint, hints.idempotent_hint, hints.open_world_hint)
-        reading = (
-            "list_datasets",
-            "describe_dataset",
-            "sql",
-            "read_result",
-            "search",
-            "fetch",
-            "ask",
-            "list_buckets",
-            "list_profiles",
-        )
+        reading = ("list_datasets", "describe_dataset", "sql", "read_result", "search", "fetch", "ask", *OVERSEEING)
         assert hints.read_only_hint == (name in reading)
         assert hints.destructive_hint == (name == "drop_dataset")
 

@@ -275,10 +275,12 @@ def test_text_in_other_scripts_costs_what_it_costs(runner: Runner) -> None:
     assert sum(len(str(row)) for row in result.rows) < 4_000
 
 
-def test_a_statement_that_is_run_again_is_run_anew(runner: Runner, catalog: FakeCatalog) -> None:
+def test_a_statement_that_is_run_again_is_run_anew(
+    runner: Runner, catalog: FakeCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert rows(runner, "SELECT random()") != rows(runner, "SELECT random()")
     before = [rows(runner, "SELECT count(*) FROM trips") for _ in range(2)]
-    catalog.files["trips"] = []
-    catalog.version += 1
+    monkeypatch.setitem(catalog.files, "trips", [])
+    monkeypatch.setattr(catalog, "version", 2)
     assert before == [[[3]], [[3]]]
     assert rows(runner, "SELECT count(*) FROM trips") == [[0]]

@@ -16,9 +16,11 @@ from mcp_lakehouse.records import (
     ColumnStatistics,
     DatasetDescription,
     DatasetList,
+    ErrorList,
     IngestReport,
     Json,
     QueryResult,
+    TrialList,
     to_json,
 )
 
@@ -30,6 +32,7 @@ ROOMY_CHARS = 256 * KIB
 _SAMPLE_CELL_CHARS = 200
 _DESCRIPTION_CHARS = 200
 _ERROR_CHARS = 4_000
+_LISTED_ERROR_CHARS = 500
 
 
 @singledispatch
@@ -78,6 +81,26 @@ def _(record: IngestReport, chars: int = PLAIN_CHARS) -> IngestReport:
             f"{len(inferred)} of {len(record.inferred):,} columns are shown; system.columns has all",
         ]
     return replace(record, inferred=inferred, notes=notes)
+
+
+@fitted.register
+def _(record: ErrorList, chars: int = PLAIN_CHARS) -> ErrorList:
+    short = [
+        replace(
+            each,
+            message=_cut(each.message, _LISTED_ERROR_CHARS),
+            hint=each.hint and _cut(each.hint, _LISTED_ERROR_CHARS),
+        )
+        for each in record.errors
+    ]
+    shown = _first(short, chars)
+    return replace(record, errors=shown, truncated=record.truncated or len(shown) < len(short))
+
+
+@fitted.register
+def _(record: TrialList, chars: int = PLAIN_CHARS) -> TrialList:
+    shown = _first(record.trials, chars)
+    return replace(record, trials=shown, truncated=record.truncated or len(shown) < len(record.trials))
 
 
 def error_text(text: str) -> str:

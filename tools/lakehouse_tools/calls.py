@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -27,9 +27,10 @@ _PROGRESS_SECONDS = 0.2
 
 
 class Calls:
-    """Runs blocking lake work for tools."""
+    """Runs blocking lake work for tools; `failed` is told after each call that failed."""
 
-    def __init__(self) -> None:
+    def __init__(self, failed: Callable[[], Awaitable[None]]) -> None:
+        self._failed = failed
         self._limiter: anyio.CapacityLimiter | None = None
 
     async def run(self, work: Callable[[CancelToken], T]) -> T:
@@ -37,6 +38,7 @@ class Calls:
         try:
             return await self.run_raw(work)
         except LakehouseError as error:
+            await self._failed()
             raise ToolError(error_text(str(error))) from error
 
     async def run_raw(self, work: Callable[[CancelToken], T]) -> T:

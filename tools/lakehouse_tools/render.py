@@ -16,6 +16,7 @@ from mcp_lakehouse.records import (
     DatasetDescription,
     DatasetList,
     DropReport,
+    ErrorList,
     IndexReport,
     IngestReport,
     Json,
@@ -26,6 +27,7 @@ from mcp_lakehouse.records import (
     RestoreReport,
     RollbackReport,
     SearchResult,
+    TrialList,
     to_json,
 )
 
@@ -219,6 +221,29 @@ def _(record: IndexReport) -> str:
 @text.register
 def _(record: RollbackReport) -> str:
     return f"{record.dataset}: generation {record.generation} serves again, before it was {record.previous}"
+
+
+@text.register
+def _(record: ErrorList) -> str:
+    lines = []
+    for each in record.errors:
+        facts = [each.time, each.code, each.operation, *(filter(None, [each.dataset, each.who, each.trace_id]))]
+        lines.append(f"{' '.join(map(_line, facts))}: {_line(each.message)}")
+        lines += [f"  hint: {_line(each.hint)}"] if each.hint else []
+    return "\n".join([*lines, f"({len(record.errors):,} of {record.total:,} errors)"])
+
+
+@text.register
+def _(record: TrialList) -> str:
+    lines = [
+        f"{each.dataset} {each.trial}: {'' if each.published else 'not '}published, {each.time}, {each.model}, "
+        f"{each.passages:,} passages, {each.parameters}, recall@10 {each.recall_at_10:g}, p50 {each.p50_ms:g} ms, "
+        f"p99 {each.p99_ms:g} ms, built in {each.build_seconds:g} s, {each.index_bytes:,} bytes"
+        + (f", by {_line(each.who)}" if each.who else "")
+        + (f"; {_line(each.note)}" if each.note else "")
+        for each in record.trials
+    ]
+    return "\n".join([*lines, f"({len(record.trials):,} of {record.total:,} trials)"])
 
 
 @text.register

@@ -21,9 +21,11 @@ from mcp_lakehouse.records import Json, to_json
 from mcp_lakehouse.sql.guard import RESULT_PREFIX
 
 DATASETS = "lakehouse://datasets"
+ERRORS = "lakehouse://errors"
 # A resource is read whole, into memory on both sides.
 _RESOURCE_BYTES = 8 * MIB
 _PAGE = 1_000
+_ERRORS = 100
 # How a page marks a value that it shows in part.
 _CUT = re.compile(r"… \[[\d,]+ more characters\]$")
 
@@ -48,6 +50,18 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:
     )
     async def datasets() -> str:
         return _compact(await read(DATASETS, lambda _: to_json(lake.list_datasets(limit=1_000))))
+
+    if lake.may("admin"):
+
+        @server.resource(
+            ERRORS,
+            name="errors",
+            title="Errors",
+            description=f"The newest {_ERRORS} failures of the lake",
+            mime_type="application/json",
+        )
+        async def errors() -> str:
+            return _compact(await read(ERRORS, lambda _: to_json(lake.list_errors(_ERRORS))))
 
     @server.resource(
         DATASETS + "/{name}",

@@ -18,7 +18,7 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ResourcesListChang
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_REQUEST, EmptyResult, SubscribeRequestParams, UnsubscribeRequestParams
 
-from lakehouse_tools.resources import DATASETS
+from lakehouse_tools.resources import DATASETS, ERRORS
 
 # A client that subscribes without end must not fill the memory.
 _SUBSCRIPTIONS = 10_000
@@ -50,10 +50,17 @@ class Subscribers:
         # A client may write a name of another script as it is or percent-encoded.
         names = dict.fromkeys((dataset, quote(dataset, safe="")))
         for uri in (DATASETS, *(f"{DATASETS}/{name}{part}" for name in names for part in ("", "/sample"))):
-            await self.bus.publish(ResourceUpdated(uri=uri))
-            for session in list(self._listening.get(uri, {}).values()):
-                with anyio.move_on_after(_TELL_SECONDS):
-                    await session.send_resource_updated(uri)
+            await self._updated(uri)
+
+    async def error_happened(self) -> None:
+        """Notify everyone who listens to the errors."""
+        await self._updated(ERRORS)
+
+    async def _updated(self, uri: str) -> None:
+        await self.bus.publish(ResourceUpdated(uri=uri))
+        for session in list(self._listening.get(uri, {}).values()):
+            with anyio.move_on_after(_TELL_SECONDS):
+                await session.send_resource_updated(uri)
 
     async def _subscribe(self, ctx: ServerRequestContext[Any, Any], params: SubscribeRequestParams) -> EmptyResult:
         if self.count >= _SUBSCRIPTIONS:
