@@ -76,6 +76,20 @@ class SearchLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionLimits:
+    """What a vacuum keeps. A version stays while one of the first two keeps it."""
+
+    # Since it stopped being the newest.
+    keep_days: int = 30
+    # Of the newest ones.
+    keep_versions: int = 10
+    # How long files stay after the last version that names them was retired, for whoever still reads; and files
+    # that nothing names, for their commit may be under way.
+    grace_seconds: float = 24 * 3600.0
+    commit_attempts: int = 20
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """All budgets, handed in at composition."""
 
@@ -83,3 +97,4 @@ class Limits:
     result: ResultLimits = ResultLimits()
     ingest: IngestLimits = IngestLimits()
     search: SearchLimits = SearchLimits()
+    retention: RetentionLimits = RetentionLimits()

@@ -37,7 +37,7 @@ def append(
     scratch.mkdir(parents=True, exist_ok=True)
     for attempt in range(_ATTEMPTS):
         try:
-            with _staged(content, scratch) as staged:
+            with staged_records(content, scratch) as staged:
                 table.create_or_append(list(columns), [staged], transactions={}, info={"operation": "append"})
             break
         except Conflict:
@@ -58,7 +58,7 @@ def _merge_small(table: Table, scratch: Path, paths: Paths) -> None:
     if len(small) < MERGED_FILES:
         return
     content = pa.concat_tables([pa.parquet.read_table(path) for path in paths(small)], promote_options="default")
-    with _staged(content, scratch) as staged:
+    with staged_records(content, scratch) as staged:
         table.rewrite(
             [file.key for file in small],
             [staged],
@@ -69,9 +69,11 @@ def _merge_small(table: Table, scratch: Path, paths: Paths) -> None:
 
 
 @contextlib.contextmanager
-def _staged(content: pa.Table, scratch: Path) -> Iterator[StagedFile]:
+def staged_records(content: pa.Table, scratch: Path) -> Iterator[StagedFile]:
+    """Records as a file for a commit; gone afterwards."""
     import pyarrow.parquet
 
+    scratch.mkdir(parents=True, exist_ok=True)
     path = scratch / f"journal-{secrets.token_hex(8)}.parquet"
     try:
         pyarrow.parquet.write_table(content, path, compression="zstd")

@@ -15,6 +15,7 @@ from typing import Literal, NoReturn
 
 from mcp_lakehouse import __version__
 from mcp_lakehouse.commands.console import tell_error
+from mcp_lakehouse.commands.keeping_arguments import add_keeping
 
 WRONG_USE = 2
 HTTP = ("127.0.0.1", 3100)
@@ -56,7 +57,7 @@ def build() -> Parser:
     parser.add_argument("--version", action="version", version=f"mcp-lakehouse {__version__}")
     _add_lake(parser, default=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command")
-    for add in (_serving, _loading, _querying, _searching, _catalog, _changing, _upkeep, _clients):
+    for add in (_serving, _loading, _querying, _searching, _catalog, _changing, add_keeping, _upkeep, _clients):
         add(_Adder(commands))
     return parser
 
@@ -232,8 +233,6 @@ def _changing(add: _Adder) -> None:
     )
     restore.add_argument("dataset", metavar="DATASET")
     restore.add_argument("--version", type=_number, metavar="N", help="the version whose content comes back")
-    compact = add("compact", "rewrite a dataset's many files into few", run="commands.changing:compact", needs="lake")
-    compact.add_argument("dataset", metavar="DATASET")
 
 
 def _upkeep(add: _Adder) -> None:

@@ -49,7 +49,7 @@ def start(config: Message) -> Engine:
     sys.setrecursionlimit(_TREE_DEPTH)
     isolated = confine.leave_network()
     import duckdb
-    import pyarrow.ipc  # noqa: F401  # loaded before the file system is closed off
+    import pyarrow.ipc  # loaded before the file system is closed off
     import pytz  # noqa: F401  # duckdb imports it when it meets a time zone
 
     if config.get("projects"):
