@@ -239,3 +239,22 @@ def test_passages_of_files_that_are_gone_go_too(prepared: Place) -> None:
 def test_what_is_not_there_is_told(prepared: Place, call: Callable[[Lakehouse], object]) -> None:
     with prepared.open() as lake, pytest.raises(NotFound, match="nobody"):
         call(lake)
+
+
+def test_a_citation_of_a_vacuumed_version_opens_while_its_text_is_there(prepared: Place) -> None:
+    with keeping(prepared) as lake:
+        note = "id,note\n1,the red fox runs\n2,the blue whale sings\n"
+        lake.ingest(inline("cited", note), mode="upsert", key="id", text="note")
+        fox, whale = (lake.search(word, mode="keyword").results[0].id for word in ("fox", "whale"))
+        lake.ingest(inline("cited", "id,note\n1,the fox is gone\n"), mode="upsert")
+        assert lake.fetch(fox).text == "the red fox runs"
+        lake.vacuum("cited", at_once=True)
+        moved = lake.fetch(whale)
+        assert moved.text == "the blue whale sings"
+        assert moved.id != whale
+        assert moved.metadata["cited_as"] == whale
+        assert "was vacuumed on" in str(moved.metadata["moved"])
+        assert lake.fetch(moved.id).text == moved.text
+        with pytest.raises(NotFound, match="version 0 of dataset 'cited' was vacuumed on") as caught:
+            lake.fetch(fox)
+        assert "not in the newest" in (caught.value.hint or "")
