@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -14,14 +15,7 @@ from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.catalog import listings
 from mcp_lakehouse.catalog.buckets import bucket_list
-from mcp_lakehouse.catalog.catalog import (
-    DROPPED_AT,
-    EPOCH,
-    Dataset,
-    loaded_contents,
-    timestamp,
-    transaction,
-)
+from mcp_lakehouse.catalog.catalog import DROPPED_AT, RESTORABLE_UNTIL, Dataset
 from mcp_lakehouse.catalog.journals import Journals
 from mcp_lakehouse.catalog.statistics import Statistics
 from mcp_lakehouse.catalog.system import System
@@ -56,6 +50,10 @@ from mcp_lakehouse.records import (
     TrialList,
 )
 from mcp_lakehouse.rescue.rescue import Rescue, Work
+from mcp_lakehouse.retention.dropped import check_restorable, dropping, restored
+from mcp_lakehouse.retention.local import Held, LocalState
+from mcp_lakehouse.retention.retention import Doing, Retention
+from mcp_lakehouse.retention.verbs import RetentionVerbs
 from mcp_lakehouse.scratch import Scratch
 from mcp_lakehouse.settings import Settings, read_settings
 from mcp_lakehouse.sql.results import Results
@@ -84,7 +82,7 @@ def _silent(_done: float, _total: float, _message: str) -> None:
     return
 
 
-class Lakehouse:
+class Lakehouse(RetentionVerbs):
     """An opened lake. Use `Lakehouse.open`, as a context manager."""
 
     def __init__(self, homes: Sequence[Home], settings: Settings, *, cache: Path) -> None:
@@ -130,6 +128,7 @@ class Lakehouse:
             scratch=self._scratch,
             places=sorted({str(cache), *places_of(homes), *([kept_in.url] if kept_in else [])}, key=len, reverse=True),
         )
+        recorder.before = lambda: self._retention.notices.check()
         self._recording, self._changing = recorder.recording, recorder.changing
         # Results of any length, passed on while they are made: for the servers, and for whoever wants them all.
         self.streams = self._runner.streams(partial(self._recording, "stream", None), settings.flag("trace_content"))
@@ -208,11 +207,25 @@ class Lakehouse:
         return Loader(
             self.catalog,
             self._limits.ingest,
-            lend=lambda cancel: self._loaders.lend(timeout_seconds=self._limits.ingest.timeout_seconds, cancel=cancel),
+            lend=self._lend,
             keep_rejects=lambda records: self._append_journal("rejects", records),
             allowed_roots=self.settings.allowed_roots,
             scratch=self.uploads,
         )
+
+    @cached_property
+    def _retention(self) -> Retention:
+        def forget_searches() -> None:
+            self.__dict__.pop("_searcher", None)
+
+        def index(name: str) -> str:
+            return self._indexed(name, user(), _silent, CancelToken())
+
+        held = Held(self.results, self._statistics, self._indexes, self._runner, forget_searches)
+        local = LocalState(held, self.results.folder.parent)
+        doing = Doing(self._lend, self._journal.flush, index)
+        pinned = [profile.pinned for profile in self.settings.profiles_by_name.values()]
+        return Retention(self.catalog, self.system, self._limits, local, self._scratch, doing, pinned)
 
     @property
     def uploads(self) -> Path:
@@ -483,19 +496,17 @@ class Lakehouse:
             return self._indexes.rollback(self.catalog.get(dataset), info["who"], info)
 
     def drop_dataset(self, dataset: str, confirm: str, *, who: str | None = None) -> DropReport:
-        """Hide a dataset; its versions stay, and `restore_dataset` brings it back."""
+        """Hide a dataset; its versions stay for `keep_days`, and `restore_dataset` brings it back."""
         with self._changing("drop_dataset", dataset):
             found = self.catalog.get(dataset)
             if confirm != dataset:
                 raise InvalidInput(
                     f"confirm is {confirm[:100]!r}, the dataset is {dataset!r}", hint="give the dataset's name again"
                 )
-            found.writable.set_properties(
-                properties={DROPPED_AT: timestamp(datetime.now(UTC))},
-                info=self._info("drop", who),
-                at_version=found.snapshot.version,
-            )
-            return DropReport(dropped=found.name, restorable_until="no limit: nothing is vacuumed by itself")
+            properties = dropping(self._limits.retention.keep_days, datetime.now(UTC))
+            info = self._info("drop", who)
+            found.writable.set_properties(properties=properties, info=info, at_version=found.snapshot.version)
+            return DropReport(dropped=found.name, restorable_until=properties[RESTORABLE_UNTIL])
 
     def restore_dataset(self, dataset: str, version: int | None = None, *, who: str | None = None) -> RestoreReport:
         """Bring back a dropped dataset, or the content of an older version as a new one."""
@@ -503,15 +514,18 @@ class Lakehouse:
             found = self.catalog.find(dataset)
             if found is None:
                 raise self.catalog.missing(dataset)
+            check_restorable(found)
             if version is None and not found.dropped:
                 raise InvalidInput(
                     f"{found.name!r} is there, at version {found.snapshot.version}",
                     hint="give version to go back to an older one; system.versions lists them",
                 )
             if version is None:
-                found.writable.set_properties(properties={DROPPED_AT: ""}, info=self._info("undrop", who))
+                # Not over a vacuum that has removed it meanwhile.
+                at, info = found.snapshot.version, self._info("undrop", who)
+                found.writable.set_properties(properties={DROPPED_AT: ""}, info=info, at_version=at)
             else:
-                self._restore(found, version, self._info("restore", who) | {"restored": str(version)})
+                restored(found, version, self._info("restore", who))
             return RestoreReport(dataset=found.name, version=found.table.snapshot().version)
 
     def compact(self, dataset: str, *, who: str | None = None) -> int:
@@ -524,10 +538,7 @@ class Lakehouse:
             snapshot = found.snapshot
             if len(snapshot.files) < 2:
                 return snapshot.version
-            with (
-                self._loaders.lend(timeout_seconds=self._limits.ingest.timeout_seconds) as worker,
-                emptied(worker.scratch),
-            ):
+            with self._lend() as worker, emptied(worker.scratch):
                 staged = merged(worker, found, found.paths(), self._limits.ingest)
                 return found.writable.rewrite(
                     [file.key for file in snapshot.files],
@@ -581,19 +592,6 @@ class Lakehouse:
             embedder=self._indexes.embedder,
         )
 
-    def _restore(self, found: Dataset, version: int, info: Mapping[str, str]) -> None:
-        """Make a version the newest again, in an epoch of its own: what was loaded after it is not there any more."""
-        old = Dataset(found.name, found.table, found.table.snapshot(version), found.home)
-        epoch = found.snapshot.version + 1
-        loaded = loaded_contents(found.writable.transactions_at(version), old.epoch)
-        found.writable.restore(
-            version,
-            info,
-            properties={DROPPED_AT: "", EPOCH: str(epoch)},
-            transactions={transaction(epoch, content): 1 for content in loaded},
-            at_version=found.snapshot.version,
-        )
-
     def _sample(self, dataset: Dataset, rows: int) -> QueryResult:
         name = dataset.name.replace('"', '""')
         statement = f'FROM "{name}" AT (VERSION => {dataset.snapshot.version}) LIMIT {rows}'
@@ -604,6 +602,9 @@ class Lakehouse:
 
     def _told(self, statement: str, values: list[Json], rows: int) -> QueryResult:
         return self._runner.run(statement, values, max_rows=rows, detailed=True)[0]
+
+    def _lend(self, cancel: CancelToken | None = None) -> AbstractContextManager[Worker]:
+        return self._loaders.lend(timeout_seconds=self._limits.ingest.timeout_seconds, cancel=cancel)
 
     def _start_loader(self) -> Worker:
         from mcp_lakehouse.ingest.workers import start_loader

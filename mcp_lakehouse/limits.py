@@ -99,6 +99,20 @@ class JournalLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionLimits:
+    """What a vacuum keeps. A version stays while one of the first two keeps it."""
+
+    # Since it stopped being the newest.
+    keep_days: int = 30
+    # Of the newest ones.
+    keep_versions: int = 10
+    # How long files stay after the last version that names them was retired, for whoever still reads; and files
+    # that nothing names, for their commit may be under way.
+    grace_seconds: float = 24 * 3600.0
+    commit_attempts: int = 20
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """All budgets, handed in at composition."""
 
@@ -108,3 +122,4 @@ class Limits:
     ingest: IngestLimits = IngestLimits()
     search: SearchLimits = SearchLimits()
     journal: JournalLimits = JournalLimits()
+    retention: RetentionLimits = RetentionLimits()

@@ -19,7 +19,7 @@ FORMAT = 1
 CACHE_HINT = "set LAKEHOUSE_CACHE to a folder that this user can write to, on a disk with room"
 _MARKER = "_lakehouse.json"
 # What lies beside the marker and is the lake's own.
-PARTS = frozenset((_MARKER, "tables", "index", "system", "_errors", "_cache"))
+PARTS = frozenset((_MARKER, "tables", "index", "system", "pins", "_errors", "_cache"))
 
 
 def is_lake(names: Collection[str]) -> bool:

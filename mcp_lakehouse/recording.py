@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from mcp_lakehouse import trace
@@ -29,6 +29,8 @@ class Recorder:
         self._profile = profile
         self._read_only = read_only
         self._scratch = scratch
+        # What is done before every verb.
+        self.before: Callable[[], None] = _nothing
 
     @contextlib.contextmanager
     def changing(self, operation: str, dataset: str | None) -> Iterator[None]:
@@ -44,6 +46,7 @@ class Recorder:
     def recording(self, operation: str, dataset: str | None, *, right: str = "read") -> Iterator[None]:
         """One span; every failure goes to the error journal. Raises `NotAllowed` without the right."""
         with trace.span(f"lake.{operation}", dataset=dataset):
+            self.before()
             try:
                 if self._profile is not None and right not in self._profile.rights:
                     raise NotAllowed(
@@ -90,3 +93,7 @@ def user() -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         return "unknown"
+
+
+def _nothing() -> None:
+    return

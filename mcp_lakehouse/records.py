@@ -293,7 +293,7 @@ class TrialList:
 
 @dataclass(frozen=True, slots=True)
 class DropReport:
-    """`restorable_until` says how long `restore_dataset` can bring it back; nothing is vacuumed by itself."""
+    """`restorable_until`: so long `restore_dataset` brings it back for certain; after it, until a vacuum runs."""
 
     dropped: str
     restorable_until: str

@@ -17,7 +17,7 @@ class Scratch:
 
     def __init__(self, parent: Path) -> None:
         parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(parent)
+        remove_abandoned(parent)
         self.path = parent / secrets.token_hex(8)
         # Locked before it gets its name, so that nobody finds it without its lock.
         making = parent / f".{self.path.name}"
@@ -35,7 +35,8 @@ class Scratch:
         self._lock = -1
 
 
-def _remove_abandoned(parent: Path) -> None:
+def remove_abandoned(parent: Path) -> None:
+    """Remove what killed processes left below `parent`."""
     for folder in parent.glob("[0-9a-f]*"):
         with contextlib.suppress(OSError):
             # The kernel frees the lock of a killed process, whatever its process id is used for now.

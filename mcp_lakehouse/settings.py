@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mcp_lakehouse.errors import InvalidInput
-from mcp_lakehouse.limits import GIB, MIB, IngestLimits, Limits, ResultLimits, SqlLimits
+from mcp_lakehouse.limits import GIB, MIB, IngestLimits, Limits, ResultLimits, RetentionLimits, SqlLimits
 from mcp_lakehouse.profile import Profile, read_profiles
 
 DEFAULT_LAKE = "./lakehouse"
@@ -68,6 +68,8 @@ KNOWN = (
     Setting("chat", "", "openai:MODEL@BASE_URL or anthropic:MODEL[@BASE_URL] to write answers; empty: extractive"),
     Setting("ingest_memory", "1GB", "memory of one load"),
     Setting("ingest_timeout", "21600", "seconds one load may take"),
+    Setting("keep_days", "30", "days a vacuum keeps dropped datasets, and versions that stopped being the newest"),
+    Setting("keep_versions", "10", "newest versions of a dataset that a vacuum keeps, however old; at least 1"),
 )
 _BY_NAME = {setting.name: setting for setting in KNOWN}
 
@@ -149,6 +151,10 @@ class Settings:
             ingest=IngestLimits(
                 memory_bytes=_parse(self.values["ingest_memory"], _bytes),
                 timeout_seconds=_parse(self.values["ingest_timeout"], _seconds),
+            ),
+            retention=RetentionLimits(
+                keep_days=_parse(self.values["keep_days"], _days),
+                keep_versions=_parse(self.values["keep_versions"], _positive),
             ),
         )
 
@@ -264,6 +270,20 @@ def _whole(text: str) -> int:
     value = int(text)
     if value < 0:
         raise ValueError("give zero or a positive whole number")
+    return value
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError("give a whole number of at least 1")
+    return value
+
+
+def _days(text: str) -> int:
+    value = _whole(text)
+    if value > 36_500:
+        raise ValueError("give at most 36500 days")
     return value
 
 

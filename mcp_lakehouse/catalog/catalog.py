@@ -25,6 +25,8 @@ from mcp_lakehouse.store.homes import Home, home_named
 from mcp_lakehouse.table import Commit, Snapshot, Table
 
 KIND, KEY, TEXT, DROPPED_AT, EPOCH = (f"lakehouse.{name}" for name in ("kind", "key", "text", "dropped_at", "epoch"))
+# Of a dropped dataset: until when it is not vacuumed, and the version (with its time) that removed it.
+RESTORABLE_UNTIL, ERASED = "lakehouse.restorable_until", "lakehouse.erased"
 # Each look at a remote log is a round trip of its own.
 _PARALLEL_LOOKS = 16
 
@@ -191,6 +193,9 @@ class Catalog:
             return replace(found, snapshot=found.table.snapshot(version, at))
         except NotFound as error:
             # The table knows itself by its folder; the caller by its name.
+            gone = found.table.retirement(version) if version is not None else None
+            if gone is not None:
+                raise NotFound(f"version {version} of dataset {found.name!r} {gone}", hint=error.hint) from None
             wanted = f"version {version}" if version is not None else f"version at {at}"
             raise NotFound(f"dataset {found.name!r} has no {wanted}", hint=error.hint) from None
 
@@ -243,6 +248,11 @@ class Catalog:
 
     def missing(self, name: str, *, dropped: bool = False) -> NotFound:
         """The error for an unknown name, with what to do next."""
+        if dropped and self._erased(name):
+            return NotFound(
+                f"dataset {name!r} was dropped, and then vacuumed on {self._erased(name)}",
+                hint="load it again, or copy it back from a backup of the lake",
+            )
         if dropped:
             return NotFound(f"dataset {name!r} was dropped", hint=f"restore_dataset(dataset={name!r}) brings it back")
         known = [dataset.name for dataset in self.all()]
@@ -257,6 +267,10 @@ class Catalog:
         for home, failure in self.away().items():
             hint += f"; the datasets of bucket {home.name!r} are not known: {failure.message}"
         return NotFound(f"there is no dataset {name[:100]!r}", hint=hint)
+
+    def _erased(self, name: str) -> str:
+        found = self.find(name)
+        return (found.snapshot.properties.get(ERASED) or "").partition(" ")[2] if found is not None else ""
 
     def forget(self, name: str) -> None:
         """Read a dataset's log anew on its next use: for when something else replaced its files."""
@@ -298,6 +312,7 @@ def properties_for(*, kind: str, key: Sequence[str], text: Sequence[str], epoch:
         TEXT: json.dumps(list(text), ensure_ascii=False) if text else "",
         EPOCH: str(epoch),
         DROPPED_AT: "",
+        RESTORABLE_UNTIL: "",
     }
 
 

@@ -72,7 +72,7 @@ class Journals:
         if former not in (table, None):
             # Its first commit takes in what was kept elsewhere before, so whoever reads needs only one of them.
             content, at_version = self._joined(former.snapshot().files, content), ABSENT
-        with _staged(content, self._scratch) as staged:
+        with staged_records(content, self._scratch) as staged:
             table.create_or_append(
                 journal_columns(name),
                 [staged],
@@ -91,7 +91,7 @@ class Journals:
         content = self._joined(files)
         if full:
             content = content.sort_by([("time", "descending")])[:kept_rows]
-        with _staged(content, self._scratch) as staged:
+        with staged_records(content, self._scratch) as staged:
             table.rewrite(
                 [file.key for file in files],
                 [staged],
@@ -109,9 +109,11 @@ class Journals:
 
 
 @contextlib.contextmanager
-def _staged(content: pa.Table, scratch: Path) -> Iterator[StagedFile]:
+def staged_records(content: pa.Table, scratch: Path) -> Iterator[StagedFile]:
+    """Records as a file for a commit; gone afterwards."""
     import pyarrow.parquet
 
+    scratch.mkdir(parents=True, exist_ok=True)
     path = scratch / f"journal-{secrets.token_hex(8)}.parquet"
     try:
         pyarrow.parquet.write_table(content, path, compression="zstd")

@@ -40,6 +40,13 @@ class Statistics:
         rows = dataset.snapshot.rows
         return [_statistics(column, rows, *values) for column, values in zip(columns, measured, strict=True)]
 
+    def forget(self, name: str) -> int:
+        """Drop what was measured of a dataset; returns how many files that were."""
+        paths = list(self._folder.glob(f"{folder_of(name)}.v*.json"))
+        for path in paths:
+            path.unlink(missing_ok=True)
+        return len(paths)
+
     def _measure(self, dataset: Dataset, columns: list[tuple[str, str]]) -> list[list[Json]]:
         measured: list[list[Json]] = []
         for start in range(0, len(columns), _COLUMNS_AT_ONCE):

@@ -119,14 +119,18 @@ class System:
         """The table of a system dataset that is written record by record, else `None`."""
         return self._journals.get(name)
 
+    def journal_tables(self, name: str) -> list[Table]:
+        """Every table that holds or held records of a journal."""
+        tables = (self._journals.get(name), self._former.get(name))
+        return [table for table in tables if table is not None and table.head() is not None]
+
     def may_read(self, name: str) -> bool:
         """Whether it is a journal that may be read."""
         return self._whole and name in self._journals
 
     def journal_read(self, name: str) -> Table | None:
         """The table that holds the records of a journal now; `None` where there are none, or no such journal."""
-        tables = (self._journals.get(name), self._former.get(name))
-        return next((table for table in tables if table is not None and table.head() is not None), None)
+        return next(iter(self.journal_tables(name)), None)
 
     def rows(self, name: str) -> SystemRows:
         """A derived system dataset (or a journal nothing was written to yet)."""

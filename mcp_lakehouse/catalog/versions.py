@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from mcp_lakehouse.table import Commit, Snapshot
+from mcp_lakehouse.table import Commit, Retirement, Snapshot
 
 
 class Versions(Protocol):
@@ -19,6 +19,9 @@ class Versions(Protocol):
 
     def snapshot(self, version: int | None = None, at: datetime | None = None) -> Snapshot:
         """The newest version, an older one, or the newest at a moment. Raises `NotFound`."""
+
+    def retirement(self, version: int) -> Retirement | None:
+        """What made a version unreadable, if anything did."""
 
     def history(self, limit: int | None = None) -> list[Commit]:
         """The newest records first."""

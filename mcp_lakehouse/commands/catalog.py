@@ -1,4 +1,4 @@
-"""`datasets`, `buckets` and `describe`: what is in the lake."""
+"""`datasets` and `describe`: what is in the lake."""
 
 from __future__ import annotations
 
@@ -21,16 +21,6 @@ _LISTED = {
     "updated_at": False,
     "searchable": False,
     "description": False,
-}
-_SHOWN = {
-    "dataset": False,
-    "rows": True,
-    "of_rows": True,
-    "columns": False,
-    "hidden": False,
-    "masked": False,
-    "where": False,
-    "problem": False,
 }
 _BOUND_CHARS = 24
 _MEASURED = {"name": False, "type": False, "nulls": True, "distinct": True, "min": False, "max": False}
@@ -55,37 +45,6 @@ def datasets(args: argparse.Namespace, opening: Opening) -> int:
         say("no datasets match" if args.match else "no datasets yet; load one with: mcp-lakehouse ingest FILE")
     if page.unreadable:
         say(f"unreadable, doctor says why: {', '.join(page.unreadable)}")
-    return 0
-
-
-def buckets(args: argparse.Namespace, opening: Opening) -> int:
-    """List the buckets; fails where one does not answer."""
-    with opening() as lake:
-        found = lake.list_buckets()
-    if args.json:
-        show.json_value(found)
-    else:
-        show.facts({"name": False, "url": False, "datasets": True, "answers": False, "problem": False}, found.buckets)
-    if found.rescued:
-        say(f"{counted(found.rescued, 'refused write')} waiting; finish with: mcp-lakehouse replay")
-    return 0 if all(each.answers for each in found.buckets) else 1
-
-
-def profiles(args: argparse.Namespace, opening: Opening) -> int:
-    """List the profiles, or show what one of them sees."""
-    with opening() as lake:
-        found = lake.list_profiles(args.reader, args.statement)
-    if args.json:
-        show.json_value(found)
-    elif not found.profiles:
-        say("no profiles yet; [profiles.NAME] in the lake's lakehouse.toml makes one")
-    elif found.shown is None:
-        facts = ("name", "rights", "datasets", "restricted", "description")
-        show.facts(dict.fromkeys(facts, False), found.profiles)
-    else:
-        show.facts(_SHOWN, found.shown)
-        for line in found.answer or ():
-            print(printable(line))
     return 0
 
 

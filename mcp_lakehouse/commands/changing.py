@@ -19,7 +19,8 @@ def drop(args: argparse.Namespace, opening: Opening) -> int:
     if args.json:
         show.json_value(report)
     else:
-        print(f"dropped {report.dropped}; bring it back with: mcp-lakehouse restore {report.dropped}")
+        until = f"until {report.restorable_until} at least"
+        print(f"dropped {report.dropped}; bring it back with: mcp-lakehouse restore {report.dropped} ({until})")
     return 0
 
 

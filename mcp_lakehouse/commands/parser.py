@@ -9,12 +9,14 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal, NoReturn
 
 from mcp_lakehouse import __version__
 from mcp_lakehouse.commands.console import tell_error
-from mcp_lakehouse.commands.values import address, parameter, parameters
+from mcp_lakehouse.commands.keeping_arguments import add_keeping
+from mcp_lakehouse.commands.overseeing_arguments import add_overseeing
+from mcp_lakehouse.commands.values import address, count, names, number, parameter, parameters
 
 WRONG_USE = 2
 HTTP = ("127.0.0.1", 3100)
@@ -57,7 +59,18 @@ def build() -> Parser:
     parser.add_argument("--version", action="version", version=f"mcp-lakehouse {__version__}")
     _add_lake(parser, default=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command")
-    for add in (_serving, _loading, _querying, _searching, _catalog, _changing, _upkeep, _clients):
+    for add in (
+        _serving,
+        _loading,
+        _querying,
+        _searching,
+        _catalog,
+        add_overseeing,
+        _changing,
+        add_keeping,
+        _upkeep,
+        _clients,
+    ):
         add(_Adder(commands))
     return parser
 
@@ -117,7 +130,7 @@ def _serving(add: _Adder) -> None:
     )
     serve.add_argument("--profile", metavar="NAME", help="serve what a profile of lakehouse.toml shows, and no more")
     demo = add("demo", "show a whole session: a server, a client, sample data", run="demo:demo", data=False)
-    demo.add_argument("--rows", type=_count, default=5_000, help="rows of the largest table (default 5000)")
+    demo.add_argument("--rows", type=count, default=5_000, help="rows of the largest table (default 5000)")
     sample = add(
         "sample",
         "make a staffing agency's data: workers, contracts, fills, résumés",
@@ -125,12 +138,12 @@ def _serving(add: _Adder) -> None:
         more="All of it is invented. The same seed makes the same files.",
     )
     sample.add_argument("folder", metavar="FOLDER", help="a new folder for the files")
-    sample.add_argument("--workers", type=_count, default=500_000, metavar="N", help="default 500000")
-    sample.add_argument("--resumes", type=_number, metavar="N", help="default 15000, or all if there are fewer workers")
-    sample.add_argument("--seed", type=_number, default=1, metavar="N", help="another one makes others (default 1)")
+    sample.add_argument("--workers", type=count, default=500_000, metavar="N", help="default 500000")
+    sample.add_argument("--resumes", type=number, metavar="N", help="default 15000, or all if there are fewer workers")
+    sample.add_argument("--seed", type=number, default=1, metavar="N", help="another one makes others (default 1)")
     sample.add_argument(
         "--formats",
-        type=_names,
+        type=names,
         default=["parquet"],
         metavar="a,b",
         help="of parquet, csv, ndjson, and for résumés text, pdf (default parquet)",
@@ -151,11 +164,11 @@ def _loading(add: _Adder) -> None:
     ingest.add_argument("--mode", choices=("append", "replace", "upsert"), default="append")
     ingest.add_argument(
         "--key",
-        type=_names,
+        type=names,
         metavar="COL,…",
         help="columns that identify a row (upsert of tables; documents need none)",
     )
-    ingest.add_argument("--text", type=_names, metavar="COL,…", help="columns to make searchable")
+    ingest.add_argument("--text", type=names, metavar="COL,…", help="columns to make searchable")
     ingest.add_argument("--bucket", metavar="NAME", help="where a new dataset is to live (default: the lake's own)")
     ingest.add_argument("--description", metavar="TEXT", help="what the dataset holds")
     ingest.add_argument("--name", metavar="data.csv", help="with -: a file name whose ending tells the format")
@@ -170,7 +183,7 @@ def _querying(add: _Adder) -> None:
         more="The dialect is DuckDB's. About the lake itself: system.datasets, columns, versions, operations, errors.",
     )
     sql.add_argument("statement", metavar="STATEMENT", help="the statement; - reads it from standard input")
-    sql.add_argument("--max-rows", type=_count, default=100, metavar="N", help="rows to print (default 100)")
+    sql.add_argument("--max-rows", type=count, default=100, metavar="N", help="rows to print (default 100)")
     values = sql.add_mutually_exclusive_group()
     values.add_argument(
         "--param",
@@ -219,16 +232,12 @@ def _add_scope(command: Parser, *, hits: int) -> None:
         help="where to look (repeatable; default: all that are searchable)",
     )
     command.add_argument("--where", metavar="SQL", help="only rows for which this holds: \"state = 'IL'\"")
-    command.add_argument("-k", type=_count, default=hits, metavar="N", help=f"passages (default {hits})")
+    command.add_argument("-k", type=count, default=hits, metavar="N", help=f"passages (default {hits})")
 
 
 def _catalog(add: _Adder) -> None:
     datasets = add("datasets", "list the datasets", run="commands.catalog:datasets", needs="lake")
     datasets.add_argument("--match", metavar="TEXT", help="only where name or description hold this")
-    add("buckets", "list the buckets, and whether they answer", run="commands.catalog:buckets", needs="lake")
-    profiles = add("profiles", "list profiles, or show what one sees", run="commands.catalog:profiles", needs="lake")
-    profiles.add_argument("reader", nargs="?", metavar="PROFILE")
-    profiles.add_argument("--try", dest="statement", metavar="SQL", help="and what this statement gives there")
     describe = add(
         "describe", "show columns, statistics, sample and lineage", run="commands.catalog:describe", needs="lake"
     )
@@ -243,17 +252,7 @@ def _changing(add: _Adder) -> None:
         "restore", "bring back a dropped dataset, or an older version", run="commands.changing:restore", needs="lake"
     )
     restore.add_argument("dataset", metavar="DATASET")
-    restore.add_argument("--version", type=_number, metavar="N", help="the version whose content comes back")
-    compact = add("compact", "rewrite a dataset's many files into few", run="commands.changing:compact", needs="lake")
-    compact.add_argument("dataset", metavar="DATASET")
-    replay = add(
-        "replay",
-        "finish refused loads that the rescue bucket holds",
-        run="commands.changing:replay",
-        needs="lake",
-        more="Each is finished once, oldest first; what still fails stays. `buckets` says how many wait.",
-    )
-    replay.add_argument("id", nargs="?", metavar="ID", help="only this one")
+    restore.add_argument("--version", type=number, metavar="N", help="the version whose content comes back")
 
 
 def _upkeep(add: _Adder) -> None:
@@ -303,30 +302,6 @@ def _clients(add: _Adder) -> None:
         more='As in: eval "$(mcp-lakehouse completion bash)". There is none for fish.',
     )
     completion.add_argument("shell", choices=SHELLS, metavar="|".join(SHELLS))
-
-
-def _whole(smallest: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = smallest - 1
-        if value < smallest:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {smallest}")
-        return value
-
-    return parse
-
-
-_count = _whole(1)
-_number = _whole(0)
-
-
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of names; write a,b")
-    return names
 
 
 def arguments(argv: Sequence[str] | None) -> tuple[Parser, argparse.Namespace]:

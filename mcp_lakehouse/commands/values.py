@@ -43,3 +43,30 @@ def parameters(text: str) -> object:
     if not isinstance(values, (list, dict)):
         raise argparse.ArgumentTypeError("give a JSON list or object")
     return values
+
+
+def whole(smallest: int) -> Callable[[str], int]:
+    """A whole number, at least the smallest."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = smallest - 1
+        if value < smallest:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {smallest}")
+        return value
+
+    return parse
+
+
+count = whole(1)
+number = whole(0)
+
+
+def names(text: str) -> list[str]:
+    """NAME,NAME."""
+    found = [name.strip() for name in text.split(",")]
+    if not all(found):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of names; write a,b")
+    return found

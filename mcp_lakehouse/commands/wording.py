@@ -9,6 +9,8 @@ COMMANDS = {
     "list_datasets": "datasets",
     "list_buckets": "buckets",
     "list_profiles": "profiles",
+    "list_errors": "errors",
+    "index_trials": "trials",
     "describe_dataset": "describe",
     "read_result": "sql --max-rows N",
     "build_index": "index",

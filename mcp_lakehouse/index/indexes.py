@@ -67,6 +67,11 @@ class Indexes:
                 )
             return found
 
+    def forget(self, name: str) -> None:
+        """Hold nothing of a dataset's index in memory any more."""
+        with self._lock:
+            self._indexes.pop(name, None)
+
     def embedder(self, spec: str = "") -> Embedder:
         """The model that `spec` names ("": as set, else the default), opened once."""
         from mcp_lakehouse.llm.embedder import default_spec, open_embedder

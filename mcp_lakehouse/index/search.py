@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.catalog.catalog import Catalog, Dataset
-from mcp_lakehouse.errors import InvalidInput, LakehouseError, StatementFailed
+from mcp_lakehouse.errors import InvalidInput, LakehouseError, NotFound, StatementFailed
 from mcp_lakehouse.index.citation import PassageId
 from mcp_lakehouse.index.hits import Hits, check_columns
 from mcp_lakehouse.index.index import DatasetIndex
@@ -130,10 +130,35 @@ class Searcher:
         )
 
     def fetch(self, identifier: str, *, cancel: CancelToken) -> Passage:
-        """The exact passage an address stands for, from the version it names."""
+        """The exact passage an address stands for, from the version it names.
+
+        Where that version was vacuumed, the same text (by its hash) from the newest one. Raises `NotFound` where
+        it has none.
+        """
         wanted = PassageId.parse(identifier)
-        dataset = self._catalog.get(wanted.dataset, version=wanted.version)
+        try:
+            dataset = self._catalog.get(wanted.dataset, version=wanted.version)
+        except NotFound as gone:
+            return self._moved(wanted, identifier, gone, cancel)
         return self._hits.passage(dataset, wanted, identifier, cancel)
+
+    def _moved(self, wanted: PassageId, identifier: str, gone: NotFound, cancel: CancelToken) -> Passage:
+        """The text of an address whose version cannot be read any more. Raises `gone` where it is not there."""
+        dataset = self._catalog.get(wanted.dataset)
+        if dataset.table.retirement(wanted.version) is None or wanted.digest is None or not dataset.text:
+            raise gone
+        view = self._index_of(dataset).view(dataset, progress=_silent, cancel=cancel)
+        place = view.place_of(bytes.fromhex(wanted.digest[: len(wanted.digest) // 2 * 2]))
+        if place is None:
+            raise NotFound(
+                gone.message, hint="the cited text is not in the newest version either; search again"
+            ) from None
+        now = replace(
+            wanted, version=view.dataset.snapshot.version, row=place.row, chunk=None, chars=(place.start, place.end)
+        )
+        found = self._hits.passage(view.dataset, now, identifier, cancel)
+        told = f"{gone.message}; version {now.version} holds the same text"
+        return replace(found, metadata={**found.metadata, "cited_as": identifier, "moved": told})
 
     # Inside -----------------------------------------------------------------------------------
 
@@ -275,6 +300,10 @@ class Searcher:
                 rows.add(row)
             best.append((source, position, value))
         return best
+
+
+def _silent(_done: float, _total: float, _message: str) -> None:
+    return
 
 
 def _telling(text: str) -> bool:

@@ -16,7 +16,7 @@ from mcp_lakehouse.index.block import Block
 from mcp_lakehouse.index.keyword_hits import Spread, fetched
 from mcp_lakehouse.index.keywords import Keywords
 from mcp_lakehouse.index.names import leaf
-from mcp_lakehouse.index.passages import Passages
+from mcp_lakehouse.index.passages import HASH_BYTES, Passages
 from mcp_lakehouse.index.recipe import Recipe
 from mcp_lakehouse.sql.numbers import Rows
 
@@ -125,6 +125,18 @@ class View:
             int(passages.starts[number]),
             int(passages.ends[number]),
         )
+
+    def place_of(self, digest: bytes) -> Place | None:
+        """Where a passage lies whose text has a hash that begins like this; the first, if there are several."""
+        import numpy as np
+
+        wanted = np.frombuffer(digest[:HASH_BYTES], np.uint8)
+        for part in self.parts:
+            if part.ordinal >= 0:
+                found = np.flatnonzero((part.passages.hashes[:, : len(wanted)] == wanted).all(axis=1))
+                if len(found):
+                    return self.place(part.start + int(found[0]))
+        return None
 
     def positions_of(self, rows: Rows) -> NDArray[np.bool_]:
         """The passages of rows of the version: bool (total,)."""

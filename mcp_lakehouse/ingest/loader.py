@@ -53,7 +53,7 @@ def start(config: Message) -> Loader:
 
 
 class Loader:
-    """Answers `hello`, `load`, `rewrite`, `supersede`, `sources` and `merge`."""
+    """Answers `hello`, `load`, `rewrite`, `supersede`, `sources`, `merge` and `without`."""
 
     def __init__(self, engine: duckdb.DuckDBPyConnection, confined: Message) -> None:
         self._engine = engine
@@ -71,6 +71,7 @@ class Loader:
             "supersede": rewrite.supersede,
             "sources": rewrite.present_sources,
             "merge": rewrite.merge,
+            "without": rewrite.without_rows,
         }
         operation = operations.get(request["op"])
         if operation is None:

@@ -130,6 +130,23 @@ def merge(job: Job, request: Message) -> Message:
             return {"files": write(job, query, columns)}
 
 
+def without_rows(job: Job, request: Message) -> Message:
+    """Each of the `existing` files without some of its rows: `rows` names for each a Parquet file of their numbers.
+
+    `files` are in the same order, null where no row is left.
+    """
+    columns: Columns = [(name, kind) for name, kind in request["columns"]]
+    names = ", ".join(quoted(name) for name, _ in columns)
+    files = []
+    with reading("the dataset's files"):
+        for path, rows in zip(request["existing"], request["rows"], strict=True):
+            gone = f"SELECT row AS place FROM read_parquet({literal(rows)})"
+            left = f"SELECT {names} FROM ({_source(job, [path], columns, place=True)}) ANTI JOIN ({gone}) USING (place)"
+            written = write(job, left, columns, split=False)
+            files.append(written[0] if written else None)
+    return {"files": files}
+
+
 def _take_sources(job: Job, names: Sequence[str]) -> None:
     """Make the table `winners` of the names, in the form in which rows have them."""
     listed = ", ".join(literal(storable(name)) for name in names)

@@ -22,7 +22,7 @@ from mcp_lakehouse.profile import Restriction
 from mcp_lakehouse.records import Column, Json
 from mcp_lakehouse.store.failures import local_failure
 from mcp_lakehouse.store.homes import Home
-from mcp_lakehouse.table import Commit, DataFile, Snapshot, Table, TableColumn
+from mcp_lakehouse.table import Commit, DataFile, Retirement, Snapshot, Table, TableColumn
 
 _VERSIONS_KEPT = 8
 
@@ -78,6 +78,10 @@ class Projection:
     def snapshot(self, version: int | None = None, at: datetime | None = None) -> Snapshot:
         """A version, as `Table.snapshot` gives it."""
         return self._shown(self._table.snapshot(version, at))
+
+    def retirement(self, version: int) -> Retirement | None:
+        """What made a version unreadable, if anything did."""
+        return self._table.retirement(version)
 
     def history(self, limit: int | None = None) -> list[Commit]:
         """The newest records first: what was done when, not from which source, by whom, or to how many rows."""

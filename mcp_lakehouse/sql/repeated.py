@@ -40,6 +40,11 @@ class Repeated:
             self._kept.move_to_end(asked)
         return kept.result, kept.stored
 
+    def clear(self) -> None:
+        """Remember nothing any more."""
+        with self._lock:
+            self._kept.clear()
+
     def keep(self, asked: Hashable, reads: Reads, result: QueryResult, stored: StoredResult) -> None:
         """Keep a result that depends on nothing but its text and these tables, if it is small."""
         if "data" not in stored.stored:

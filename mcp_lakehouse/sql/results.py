@@ -115,6 +115,16 @@ class Results:
         columns = tuple(Column(column["name"], column["type"]) for column in description["columns"])
         return StoredResult(identifier, columns, tuple(description["batches"]), {"file": str(path)})
 
+    def clear(self) -> int:
+        """Drop every result; returns how many there were."""
+        with self._lock:
+            count = len(self._small)
+            self._small.clear()
+        for path in (*self.folder.glob("*.arrow"), *self.folder.glob("*.json")):
+            count += path.suffix == ".arrow"
+            path.unlink(missing_ok=True)
+        return count
+
     def _prune(self) -> None:
         entries = []
         with os.scandir(self.folder) as found:

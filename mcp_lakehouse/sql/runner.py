@@ -77,6 +77,12 @@ class Runner:
         """Have a worker ready for the first statement."""
         self._pool.warm()
 
+    def forget(self) -> None:
+        """Drop what is remembered of statements and their tables, here and in the workers."""
+        self._repeated.clear()
+        self._named.clear()
+        self._pool.renew()
+
     def close(self) -> None:
         """Stop all workers; statements that run are stopped."""
         self._pool.close()

@@ -7,7 +7,7 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -76,7 +76,7 @@ class LocalCopies:
             self.paths(files)
 
     def _place(self, file: StoredFile) -> Path:
-        return self.folder / f"{hashlib.sha256(file.key.encode()).hexdigest()}.parquet"
+        return self.folder / f"{_name(file.key)}.parquet"
 
     def _present(self, file: StoredFile) -> bool:
         path = self._place(file)
@@ -116,3 +116,15 @@ class LocalCopies:
             with contextlib.suppress(OSError):
                 os.unlink(name)
                 total -= size
+
+
+def drop_copies(folder: Path, keys: Iterable[str]) -> int:
+    """Remove what a folder of copies holds of some files, whole or not; returns how much that was."""
+    found = [path for key in keys for path in folder.glob(f"{_name(key)}.*")] if folder.is_dir() else []
+    for path in found:
+        path.unlink(missing_ok=True)
+    return len(found)
+
+
+def _name(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

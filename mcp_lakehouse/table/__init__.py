@@ -2,19 +2,32 @@
 
 from mcp_lakehouse.table.committing import ABSENT
 from mcp_lakehouse.table.evolution import evolve, exact_in_double
-from mcp_lakehouse.table.schema import storable_type
+from mcp_lakehouse.table.lifetimes import Lifetimes
+from mcp_lakehouse.table.redacting import bare, without_bounds
+from mcp_lakehouse.table.retired import RETIRED, Retirement, ranges, retirements, with_retired, without_retired
+from mcp_lakehouse.table.schema import schema_string, storable_type
 from mcp_lakehouse.table.table import Table
 from mcp_lakehouse.table.values import Commit, DataFile, Snapshot, StagedFile, TableColumn
 
 __all__ = [
     "ABSENT",
+    "RETIRED",
     "Commit",
     "DataFile",
+    "Lifetimes",
+    "Retirement",
     "Snapshot",
     "StagedFile",
     "Table",
     "TableColumn",
+    "bare",
     "evolve",
     "exact_in_double",
+    "ranges",
+    "retirements",
+    "schema_string",
     "storable_type",
+    "with_retired",
+    "without_bounds",
+    "without_retired",
 ]

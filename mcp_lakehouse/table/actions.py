@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -65,6 +66,14 @@ def commit_bytes(
     lines += (_remove(file, prefix, now, draft.data_change) for file in draft.removed)
     lines += (_add(file, prefix, now, draft.data_change, metadata) for file in files)
     return b"".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n" for line in lines)
+
+
+def txn_id(data: bytes) -> str | None:
+    """The id that tells a commit's record from every other one."""
+    with contextlib.suppress(ValueError, KeyError, TypeError, IndexError):
+        found: str = json.loads(data.split(b"\n", 1)[0])["commitInfo"]["txnId"]
+        return found
+    return None
 
 
 def new_metadata(

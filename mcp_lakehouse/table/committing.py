@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from mcp_lakehouse.errors import Conflict, LakehouseError, StorageFailed
 from mcp_lakehouse.store import Bucket
-from mcp_lakehouse.table.actions import Draft, commit_bytes
+from mcp_lakehouse.table.actions import Draft, commit_bytes, txn_id
 from mcp_lakehouse.table.log import LogState, join
 from mcp_lakehouse.table.reading import LogReader, write_checkpoint
 from mcp_lakehouse.table.values import DataFile, StagedFile
@@ -18,6 +18,10 @@ ABSENT = -1
 CHECKPOINT_COMMITS = 100
 # Each lost attempt means that another writer's commit went in, so this is only reached in a storm.
 COMMIT_ATTEMPTS = 100
+
+# Files that were put in place longer ago, by either clock, are looked at before a commit names them: a vacuum
+# takes what lies around unnamed for a day.
+_UNNAMED_SECONDS = 3_600.0
 
 # What a commit is to do on top of a state (`None`: there is no table). Asked again after a lost race.
 Plan = Callable[[LogState | None], Draft]
@@ -52,6 +56,7 @@ class Committer:
         server is down (then they stay, and nothing names them).
         """
         placed: list[DataFile] = []
+        clocks = time.time(), time.monotonic()
         arriving = False
         try:
             for _ in range(COMMIT_ATTEMPTS):
@@ -60,6 +65,7 @@ class Committer:
                 draft = plan(state)
                 if not placed:
                     self._place(staged, placed)
+                self._check_placed(placed, clocks)
                 version = 0 if state is None else state.version + 1
                 data = commit_bytes(draft, placed, transactions, state, self._prefix)
                 arriving = True
@@ -108,6 +114,15 @@ class Committer:
             placed.append(DataFile(key, file.bytes, file.rows, file.statistics))
             self._bucket.upload(file.path, key)
 
+    def _check_placed(self, placed: Sequence[DataFile], began: tuple[float, float]) -> None:
+        waited = max(time.time() - began[0], time.monotonic() - began[1])
+        gone = [file.key for file in placed if waited > _UNNAMED_SECONDS and not self._bucket.exists(file.key)]
+        if gone:
+            raise StorageFailed(
+                f"{gone[0]} was removed before its commit, which took too long (or the clock was set)",
+                hint="run it again; nothing was changed",
+            )
+
     def _put(self, version: int, data: bytes, placed: Sequence[DataFile]) -> bool:
         """Whether this commit got its place in the log."""
         try:
@@ -125,7 +140,9 @@ class Committer:
         return True
 
     def _holds(self, version: int, data: bytes) -> bool:
-        return self._bucket.read_many([self._reader.key(version)])[0] == data
+        found = self._bucket.read_many([self._reader.key(version)])[0]
+        # By its own id: something may have been taken out of it since (`redacting.py`).
+        return found is not None and txn_id(found) == txn_id(data)
 
     def _discard(self, placed: Sequence[DataFile]) -> None:
         # What no commit names is invisible, so a failure here costs space and nothing else.

@@ -1,4 +1,5 @@
-"""The records of a table's versions, and which version was the newest at a moment. Records never change."""
+"""The records of a table's versions, and which version was the newest at a moment. Records never change, but
+where something is taken out of them for good (`redacting.py`)."""
 
 from __future__ import annotations
 
@@ -38,6 +39,11 @@ class History:
                 break
             found.append(record)
         return found
+
+    def forget(self) -> None:
+        """Read records anew: some were changed."""
+        with self._lock:
+            self._records.clear()
 
     def version_at(self, at: datetime, head: int) -> int:
         """The newest version at a moment (UTC where it has no zone). Raises `NotFound` before the first."""

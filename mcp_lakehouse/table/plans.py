@@ -10,6 +10,7 @@ from mcp_lakehouse.table.actions import Draft, changed_metadata, new_metadata
 from mcp_lakehouse.table.evolution import evolve, exact_in_double
 from mcp_lakehouse.table.log import LogState
 from mcp_lakehouse.table.protocol import OURS, check_columns, check_readable, check_writable
+from mcp_lakehouse.table.retired import OF_THE_TABLE
 from mcp_lakehouse.table.values import TableColumn
 
 
@@ -80,7 +81,8 @@ def restored(state: LogState, old: LogState, change: Change, name: str) -> Draft
     check_readable(state, name)
     check_readable(old, name)
     check_writable(state, name, removes=True)
-    metadata = changed_metadata(old.metadata, None, change.description, change.properties)
+    kept = {name: state.metadata.properties.get(name) for name in OF_THE_TABLE}
+    metadata = changed_metadata(old.metadata, None, change.description, {**kept, **change.properties})
     check_columns(metadata, state.protocol)
     return Draft(
         "RESTORE",

@@ -54,7 +54,15 @@ class LogReader:
             checkpoint = self._newest_checkpoint()
             if checkpoint is None:
                 return None
-        replay = self._start(checkpoint)
+        try:
+            replay = self._start(checkpoint)
+        except UnsupportedLake:
+            # A checkpoint that something was taken out of for good is another one now.
+            again = self._pointed(self._bucket.read_many([self._log_key(_POINTER)])[0])
+            if again == checkpoint or (again is None and first is None):
+                raise
+            checkpoint = again
+            replay = self._start(checkpoint)
         if checkpoint is None and first is not None:
             self._apply(replay, 0, parse_commit(first, self.key(0)))
         for version, actions in self.commits(replay.version + 1, first_batch=_FIRST_BATCH):
@@ -189,6 +197,15 @@ class LogReader:
             # Only a hint to readers; the listing has the truth.
             return max(_checkpoints(self._names()), default=None)
 
+    def log_files(self) -> list[str]:
+        """The keys of everything in the log's folder."""
+        return [info.key for info in self._bucket.list(self._log_key(""))]
+
+    @property
+    def pointer(self) -> str:
+        """The key of what names the newest checkpoint."""
+        return self._log_key(_POINTER)
+
     def _names(self) -> list[str]:
         return [info.key.rpartition("/")[2] for info in self._bucket.list(self._log_key(""))]
 
@@ -255,10 +272,13 @@ def _checkpoint_actions(data: bytes) -> list[Action]:
     return actions
 
 
-def write_checkpoint(bucket: Bucket, prefix: str) -> None:
-    """Let readers start at the newest version instead of the first. Raises whatever the table library does."""
+def write_checkpoint(bucket: Bucket, prefix: str, version: int | None = None) -> None:
+    """Let readers start at the newest version (or this one) instead of the first.
+
+    Raises whatever the table library does.
+    """
     from deltalake import DeltaTable
 
     local = bucket.local_path(prefix)
     address = str(local) if local is not None else join(bucket.url, prefix)
-    DeltaTable(address, storage_options=dict(bucket.storage_options)).create_checkpoint()
+    DeltaTable(address, version=version, storage_options=dict(bucket.storage_options)).create_checkpoint()

@@ -17,10 +17,13 @@ from mcp_lakehouse.store import Bucket
 from mcp_lakehouse.table.actions import Draft
 from mcp_lakehouse.table.committing import Committer
 from mcp_lakehouse.table.history import History
+from mcp_lakehouse.table.lifetimes import Lifetimes, read_lifetimes
 from mcp_lakehouse.table.log import LogState, Replay, parse_commit
 from mcp_lakehouse.table.plans import Change, appended, created, described, existing, replaced, restored, rewritten
 from mcp_lakehouse.table.protocol import check_readable
 from mcp_lakehouse.table.reading import LogReader
+from mcp_lakehouse.table.redacting import Redaction, redact
+from mcp_lakehouse.table.retired import Retirement, retirement
 from mcp_lakehouse.table.values import Commit, Snapshot, StagedFile, TableColumn
 
 _OLD_VERSIONS_KEPT = 8
@@ -80,11 +83,13 @@ class Table:
     def snapshot(self, version: int | None = None, at: datetime | None = None) -> Snapshot:
         """The newest version, an older one, or the newest at a moment (UTC where it has no zone).
 
-        Raises `NotFound`, naming the versions there are.
+        Raises `NotFound`, naming the versions there are, or saying when that one was vacuumed.
         """
         state = existing(self._current(), self._prefix)
         if version is None and at is not None:
             version = self._history.version_at(at, state.version)
+        if version is not None and version != state.version:
+            self._check_kept(state, version)
         with self._lock:
             if version is None or version == state.version:
                 return self._newest(state)
@@ -108,6 +113,14 @@ class Table:
         """Every application id committed up to a version, with what was last committed under it."""
         newest = existing(self._current(), self._prefix).version
         return self._reader.open_version(version, newest).transactions
+
+    def lifetimes(self) -> Lifetimes:
+        """Which versions name which files. Reads the whole log."""
+        return read_lifetimes(self._reader, self._prefix, existing(self._current(), self._prefix))
+
+    def retirement(self, version: int) -> Retirement | None:
+        """What made a version unreadable, if anything did."""
+        return retirement(existing(self._current(), self._prefix).metadata.properties, version)
 
     # Writing ----------------------------------------------------------------------------------
 
@@ -214,6 +227,7 @@ class Table:
 
         def plan(state: LogState | None) -> Draft:
             base = existing(state, self._prefix)
+            self._check_kept(base, version)
             draft = restored(base, self._reader.open_version(version, base.version), change, self._prefix)
             for file in draft.restored:
                 if not self._bucket.exists(file.key):
@@ -225,7 +239,25 @@ class Table:
 
         return self._committer.commit(plan, (), transactions, at_version)
 
+    def redact(self, until: int, change: Redaction) -> int:
+        """Take something out of the records up to a version, and out of checkpoints; returns how many changed.
+
+        May be broken off anywhere, and done again.
+        """
+        changed = redact(self._bucket, self._prefix, self._reader, until, change)
+        if changed:
+            self._history.forget()
+        return changed
+
     # Inside -----------------------------------------------------------------------------------
+
+    def _check_kept(self, state: LogState, version: int) -> None:
+        gone = retirement(state.metadata.properties, version)
+        if gone is not None:
+            raise NotFound(
+                f"version {version} of table {self._prefix!r} {gone}",
+                hint="it cannot be read any more; system.versions says what each version was, and the newest is there",
+            )
 
     def _current(self) -> LogState | None:
         with self._lock:

@@ -31,6 +31,7 @@ class Pool:
         self._what = what
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
+        self._stale: set[Worker] = set()
         self._closed = False
         self._changed = threading.Condition()
         self._spare_after_seconds = spare_after_seconds
@@ -56,6 +57,14 @@ class Pool:
             yield worker
         finally:
             self._give_back(worker)
+
+    def renew(self) -> None:
+        """Let every worker go, with all it remembers: idle ones now, the others when their call is over."""
+        with self._changed:
+            self._stale |= self._busy
+            idle, self._idle = self._idle, []
+        for worker in idle:
+            worker.close()
 
     def close(self) -> None:
         """Kill all workers."""
@@ -98,7 +107,9 @@ class Pool:
     def _give_back(self, worker: Worker) -> None:
         with self._changed:
             self._busy.discard(worker)
-            keep = worker.alive and not self._closed and len(self._idle) < self._size
+            fresh = worker not in self._stale
+            self._stale.discard(worker)
+            keep = fresh and worker.alive and not self._closed and len(self._idle) < self._size
             if keep:
                 # Last in, first out: the worker with the warmest caches is used again.
                 self._idle.append(worker)
