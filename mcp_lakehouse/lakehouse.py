@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -57,7 +58,7 @@ from mcp_lakehouse.sql.results import Results
 from mcp_lakehouse.sql.runner import Parameters, Runner
 from mcp_lakehouse.store import open_bucket
 from mcp_lakehouse.store.homes import Home, other_homes, places_of, primary_home
-from mcp_lakehouse.table import DataFile, TableColumn
+from mcp_lakehouse.table import DataFile, TableColumn, is_overlay
 from mcp_lakehouse.worker.channel import Message
 from mcp_lakehouse.worker.pool import Pool
 from mcp_lakehouse.worker.process import Worker
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
 
     from mcp_lakehouse.answer.answering import Answering
     from mcp_lakehouse.index.search import Searcher
+    from mcp_lakehouse.ingest.compaction import Compaction
     from mcp_lakehouse.ingest.load import Loader
     from mcp_lakehouse.ingest.sources import Source
 
@@ -174,6 +176,8 @@ class Lakehouse:
     def close(self) -> None:
         """Stop all work, write what is still buffered, remove scratch files."""
         self._journal.close()
+        if "_compaction" in self.__dict__:
+            self._compaction.close()
         self._runner.close()
         self._opened.close()
         self._loaders.close()
@@ -199,11 +203,26 @@ class Lakehouse:
         return Loader(
             self.catalog,
             self._limits.ingest,
-            lend=lambda cancel: self._loaders.lend(timeout_seconds=self._limits.ingest.timeout_seconds, cancel=cancel),
+            lend=self._lend_loader,
             keep_rejects=lambda records: self._append_journal("rejects", records),
             allowed_roots=self.settings.allowed_roots,
             scratch=self.uploads,
         )
+
+    @cached_property
+    def _compaction(self) -> Compaction:
+        from mcp_lakehouse.ingest.compaction import Compaction
+
+        return Compaction(
+            self.catalog,
+            self._limits.ingest,
+            lend=self._lend_loader,
+            folded=lambda name, who: self._indexed(name, who, _silent, CancelToken()),
+            failed=lambda error, name: self._journal.error(error, operation="compact", dataset=name, who=user()),
+        )
+
+    def _lend_loader(self, cancel: CancelToken) -> AbstractContextManager[Worker]:
+        return self._loaders.lend(timeout_seconds=self._limits.ingest.timeout_seconds, cancel=cancel)
 
     @property
     def uploads(self) -> Path:
@@ -379,9 +398,9 @@ class Lakehouse:
     ) -> IngestReport:
         """Load files (path, folder, glob, several of them) or inline `{"text", "name"}` into a dataset.
 
-        One atomic version, or none. The same bytes twice change nothing and the report says so. `mode="upsert"`
-        replaces rows by `key`, of documents all rows of each source that is loaded, without a key. `bucket` names
-        where a new dataset is to live (default: the lake's own).
+        One atomic version, or none; the same bytes twice change nothing. `mode="upsert"` replaces rows by `key`, of
+        documents all rows of each source that is loaded, without a key; "delete" takes away the rows with a key of
+        the source. `bucket` names where a new dataset is to live (default: the lake's own).
         """
         from mcp_lakehouse.ingest.load import Request
         from mcp_lakehouse.ingest.sources import as_given
@@ -401,6 +420,7 @@ class Lakehouse:
             token = cancel or CancelToken()
             report = self._loader.load(request, progress=progress, cancel=token)
             note = self._indexed(report.dataset, request.who, progress, token)
+            self._compaction.fold_if_large(report.dataset, self._info("compact", who))
             if note:
                 report = replace(report, notes=[*report.notes, note])
             trace.annotate(
@@ -479,27 +499,8 @@ class Lakehouse:
 
     def compact(self, dataset: str, *, who: str | None = None) -> int:
         """Rewrite a dataset's many small files into few; returns the version that holds them."""
-        from mcp_lakehouse.ingest.compaction import merged
-        from mcp_lakehouse.ingest.staging import emptied
-
         with self._changing("compact", dataset):
-            found = self.catalog.get(dataset)
-            snapshot = found.snapshot
-            if len(snapshot.files) < 2:
-                return snapshot.version
-            with (
-                self._loaders.lend(timeout_seconds=self._limits.ingest.timeout_seconds) as worker,
-                emptied(worker.scratch),
-            ):
-                staged = merged(worker, found, found.paths(), self._limits.ingest)
-                return found.writable.rewrite(
-                    [file.key for file in snapshot.files],
-                    staged,
-                    at_version=snapshot.version,
-                    info=self._info("compact", who),
-                    # Loads that were committed meanwhile stay valid, and this stays valid on top of them.
-                    data_change=False,
-                )
+            return self._compaction.compact(self.catalog.get(dataset), self._info("compact", who))
 
     # Inside -----------------------------------------------------------------------------------
 
@@ -525,8 +526,8 @@ class Lakehouse:
     def _export(
         self, dataset: Dataset, file: DataFile, columns: Sequence[TableColumn], to: Path, cancel: CancelToken
     ) -> None:
-        path = dataset.home.copies.path(file)
-        self._runner.export(dataset.name, path, columns, to, batch_rows=BATCH_ROWS, cancel=cancel)
+        path, overlay = dataset.home.copies.path(file), is_overlay(file.key)
+        self._runner.export(dataset.name, path, columns, to, batch_rows=BATCH_ROWS, overlay=overlay, cancel=cancel)
 
     @cached_property
     def _answering(self) -> Answering:

@@ -100,7 +100,7 @@ class Dataset:
                 continue
             if info.get("operation") == "restore":
                 newest = int(info.get("restored") or 0)
-            elif info.get("source"):
+            elif info.get("source") and info.get("operation") != "delete":
                 rows = int(info.get("rows_added") or 0) + int(info.get("rows_updated") or 0)
                 entries.append(LineageEntry(info["source"], timestamp(commit.at), rows))
             if info.get("replaces"):
@@ -328,9 +328,8 @@ def loaded_contents(transactions: Iterable[str], epoch: int) -> list[str]:
 
 def changes(history: Sequence[Commit]) -> list[Mapping[str, str]]:
     """The commit information of the commits that changed data, newest first."""
-    return [
-        commit.info for commit in history if commit.info.get("operation") in ("append", "replace", "upsert", "restore")
-    ]
+    changing = ("append", "replace", "upsert", "delete", "restore")
+    return [commit.info for commit in history if commit.info.get("operation") in changing]
 
 
 def _names(value: str | None) -> list[str]:

@@ -233,15 +233,20 @@ class Runner:
         to: Path,
         *,
         batch_rows: int,
+        overlay: bool,
         cancel: CancelToken,
     ) -> None:
-        """One data file's rows as an Arrow file at `to`, in batches of so many rows, with wire types."""
+        """One data file's rows as an Arrow file at `to`, in batches of so many rows, with wire types.
+
+        `overlay`: it is one, and its deletions are left out.
+        """
         request: Message = {
             "op": "export",
             "dataset": dataset,
             "path": str(path),
             "columns": [[column.name, column.type] for column in columns],
             "batch_rows": batch_rows,
+            "overlay": overlay,
             "result_id": self._results.new_identifier(),
             "cpu_seconds": _EXPORT_SECONDS,
         }
@@ -257,15 +262,19 @@ class Runner:
         shown: Mapping[str, Json],
         *,
         to: Path,
+        overlay: tuple[Path, Sequence[str]] | None = None,
     ) -> tuple[int, list[Column]]:
         """What is shown of one data file as a Parquet file at `to` (none where no row is), with its rows and columns.
 
-        `shown` is what `projecting.project` takes. Without a path only the columns are told. Raises as that does.
+        `shown` is what `projecting.project` takes. Of rows that an `overlay` shadows (its file, and the columns it
+        goes by) nothing is; without a path it is the overlay's own rows that are shown, and without both only the
+        columns are told. Raises as that does.
         """
         request: Message = {
             "op": "project",
             "dataset": dataset,
             "path": None if path is None else str(path),
+            "overlay": None if overlay is None else {"file": str(overlay[0]), "by": list(overlay[1]), "after": []},
             "columns": [[column.name, column.type] for column in columns],
             "max_chars": self._limits.sql.statement_chars,
             "result_id": self._results.new_identifier(),
