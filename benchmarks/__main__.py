@@ -27,6 +27,7 @@ from benchmarks import (
     start,
     story,
     surface,
+    upsert,
     vectors,
 )
 
@@ -38,6 +39,7 @@ ALL = {
     "start": start.run,
     "cancel": cancel.run,
     "commits": commits.run,
+    "upsert": upsert.run,
     "surface": surface.run,
     "quality": quality.run,
     "embedding": embedding.run,

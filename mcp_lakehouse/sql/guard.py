@@ -27,6 +27,7 @@ SYSTEM_SCHEMA = "lake_system"
 RESULT_PREFIX = "lakehouse://results/"
 # The unit of a `TableName` for what `changes('t', 3, 5)` shows: at "3-5".
 CHANGES_UNIT = "c"
+_VERSION_DIGITS = 18
 
 _EXPRESSIONS = frozenset(
     "COLUMN_REF CONJUNCTION COMPARISON CONSTANT OPERATOR CAST TYPE STAR FUNCTION LAMBDA WINDOW CASE BETWEEN "
@@ -461,7 +462,8 @@ def _result_id(function: Node) -> str:
 
 def _changes(function: Node) -> TableName:
     values = [_constant(argument.get("expression", {})) for argument in function.get("arguments") or []]
-    if len(values) not in (2, 3) or not values[0] or not all(value.isdecimal() for value in values[1:]):
+    versions = all(value.isdecimal() and len(value) <= _VERSION_DIGITS for value in values[1:])
+    if len(values) not in (2, 3) or not values[0] or not versions:
         raise StatementRefused(
             "changes() takes a dataset's name and two versions as constants",
             hint="write FROM changes('dataset', 3, 5), or changes('dataset', 3) up to the newest version",
