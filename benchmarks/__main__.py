@@ -28,6 +28,7 @@ from benchmarks import (
     start,
     story,
     surface,
+    upsert,
     vectors,
 )
 
@@ -40,6 +41,7 @@ ALL = {
     "cancel": cancel.run,
     "commits": commits.run,
     "flight": flight.run,
+    "upsert": upsert.run,
     "surface": surface.run,
     "quality": quality.run,
     "embedding": embedding.run,

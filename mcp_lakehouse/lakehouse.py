@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -15,7 +14,7 @@ from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.catalog import listings
 from mcp_lakehouse.catalog.buckets import bucket_list
-from mcp_lakehouse.catalog.catalog import DROPPED_AT, RESTORABLE_UNTIL, Dataset
+from mcp_lakehouse.catalog.catalog import Dataset
 from mcp_lakehouse.catalog.journals import Journals
 from mcp_lakehouse.catalog.statistics import Statistics
 from mcp_lakehouse.catalog.system import System
@@ -35,7 +34,6 @@ from mcp_lakehouse.records import (
     BucketList,
     DatasetDescription,
     DatasetList,
-    DropReport,
     ErrorList,
     IndexReport,
     IngestReport,
@@ -44,23 +42,22 @@ from mcp_lakehouse.records import (
     ProfileList,
     QueryResult,
     ReplayReport,
-    RestoreReport,
     RollbackReport,
     SearchResult,
     TrialList,
 )
 from mcp_lakehouse.rescue.rescue import Rescue, Work
-from mcp_lakehouse.retention.dropped import check_restorable, dropping, restored
 from mcp_lakehouse.retention.local import Held, LocalState
 from mcp_lakehouse.retention.retention import Doing, Retention
 from mcp_lakehouse.retention.verbs import RetentionVerbs
 from mcp_lakehouse.scratch import Scratch
 from mcp_lakehouse.settings import Settings, read_settings
 from mcp_lakehouse.sql.results import Results
-from mcp_lakehouse.sql.runner import Parameters, Runner
+from mcp_lakehouse.sql.runner import Runner
+from mcp_lakehouse.sql.wanted import Parameters
 from mcp_lakehouse.store import open_bucket
 from mcp_lakehouse.store.homes import Home, other_homes, places_of, primary_home, rescue_bucket
-from mcp_lakehouse.table import DataFile, TableColumn
+from mcp_lakehouse.table import DataFile, TableColumn, is_overlay
 from mcp_lakehouse.worker.channel import Message
 from mcp_lakehouse.worker.pool import Pool
 from mcp_lakehouse.worker.process import Worker
@@ -70,6 +67,7 @@ if TYPE_CHECKING:
 
     from mcp_lakehouse.answer.answering import Answering
     from mcp_lakehouse.index.search import Searcher
+    from mcp_lakehouse.ingest.compaction import Compaction
     from mcp_lakehouse.ingest.load import Loader
     from mcp_lakehouse.ingest.sources import Source
 
@@ -116,7 +114,7 @@ class Lakehouse(RetentionVerbs):
         visible = Visible(self.catalog, self.system, self.results, flush_journals=lambda: self._journal.flush())
         self._runner = Runner(visible.resolve, self.results, self._limits, scratch=self._scratch, data=self._data)
         self._statistics = Statistics(cache / "statistics", self._first_row)
-        self._loaders = Pool(self._start_loader, size=2, what="ingest")
+        self._loaders = Pool(self._start_loader, size=2, what="ingest", folders=self._data)
         kept_in = rescue_bucket(settings.text("rescue").strip(), os.environ, lake=self.bucket)
         self.rescue = Rescue(kept_in, self.catalog, self.profile, tell=lambda *told: self._journal.failed(*told))
         self._journal = Journal(self._append_journal, keep=self.rescue.keep_journal)
@@ -182,6 +180,8 @@ class Lakehouse(RetentionVerbs):
     def close(self) -> None:
         """Stop all work, write what is still buffered, remove scratch files."""
         self._journal.close()
+        if "_compaction" in self.__dict__:
+            self._compaction.close()
         self._runner.close()
         self._opened.close()
         self._loaders.close()
@@ -223,9 +223,25 @@ class Lakehouse(RetentionVerbs):
 
         held = Held(self.results, self._statistics, self._indexes, self._runner, forget_searches)
         local = LocalState(held, self.results.folder.parent)
-        doing = Doing(self._lend, self._journal.flush, index)
+
+        def fold(dataset: Dataset, info: Mapping[str, str]) -> int:
+            return self._compaction.fold(dataset, info, CancelToken())
+
+        doing = Doing(self._lend, self._journal.flush, index, fold)
         pinned = [profile.pinned for profile in self.settings.profiles_by_name.values()]
         return Retention(self.catalog, self.system, self._limits, local, self._scratch, doing, pinned)
+
+    @cached_property
+    def _compaction(self) -> Compaction:
+        from mcp_lakehouse.ingest.compaction import Compaction
+
+        return Compaction(
+            self.catalog,
+            self._limits.ingest,
+            lend=self._lend,
+            folded=lambda name, who: self._indexed(name, who, _silent, CancelToken()),
+            failed=lambda error, name: self._journal.error(error, operation="compact", dataset=name, who=user()),
+        )
 
     @property
     def uploads(self) -> Path:
@@ -415,9 +431,9 @@ class Lakehouse(RetentionVerbs):
     ) -> IngestReport:
         """Load files (path, folder, glob, several of them) or inline `{"text", "name"}` into a dataset.
 
-        One atomic version, or none. The same bytes twice change nothing and the report says so. `mode="upsert"`
-        replaces rows by `key`, of documents all rows of each source that is loaded, without a key. `bucket` names
-        where a new dataset is to live (default: the lake's own).
+        One atomic version, or none; the same bytes twice change nothing. `mode="upsert"` replaces rows by `key`, of
+        documents all rows of each source that is loaded, without a key; "delete" takes away the rows with a key of
+        the source. `bucket` names where a new dataset is to live (default: the lake's own).
         """
         from mcp_lakehouse.ingest.load import Request
         from mcp_lakehouse.ingest.sources import as_given
@@ -437,6 +453,7 @@ class Lakehouse(RetentionVerbs):
             token = cancel or CancelToken()
             report = self.rescue.load(self._loader, request, progress=progress, cancel=token)
             note = self._indexed(report.dataset, request.who, progress, token)
+            self._compaction.fold_if_large(report.dataset, self._info("compact", who))
             if note:
                 report = replace(report, notes=[*report.notes, note])
             trace.annotate(
@@ -495,59 +512,10 @@ class Lakehouse(RetentionVerbs):
             info = self._info("describe", who)
             return self._indexes.rollback(self.catalog.get(dataset), info["who"], info)
 
-    def drop_dataset(self, dataset: str, confirm: str, *, who: str | None = None) -> DropReport:
-        """Hide a dataset; its versions stay for `keep_days`, and `restore_dataset` brings it back."""
-        with self._changing("drop_dataset", dataset):
-            found = self.catalog.get(dataset)
-            if confirm != dataset:
-                raise InvalidInput(
-                    f"confirm is {confirm[:100]!r}, the dataset is {dataset!r}", hint="give the dataset's name again"
-                )
-            properties = dropping(self._limits.retention.keep_days, datetime.now(UTC))
-            info = self._info("drop", who)
-            found.writable.set_properties(properties=properties, info=info, at_version=found.snapshot.version)
-            return DropReport(dropped=found.name, restorable_until=properties[RESTORABLE_UNTIL])
-
-    def restore_dataset(self, dataset: str, version: int | None = None, *, who: str | None = None) -> RestoreReport:
-        """Bring back a dropped dataset, or the content of an older version as a new one."""
-        with self._changing("restore_dataset", dataset):
-            found = self.catalog.find(dataset)
-            if found is None:
-                raise self.catalog.missing(dataset)
-            check_restorable(found)
-            if version is None and not found.dropped:
-                raise InvalidInput(
-                    f"{found.name!r} is there, at version {found.snapshot.version}",
-                    hint="give version to go back to an older one; system.versions lists them",
-                )
-            if version is None:
-                # Not over a vacuum that has removed it meanwhile.
-                at, info = found.snapshot.version, self._info("undrop", who)
-                found.writable.set_properties(properties={DROPPED_AT: ""}, info=info, at_version=at)
-            else:
-                restored(found, version, self._info("restore", who))
-            return RestoreReport(dataset=found.name, version=found.table.snapshot().version)
-
     def compact(self, dataset: str, *, who: str | None = None) -> int:
         """Rewrite a dataset's many small files into few; returns the version that holds them."""
-        from mcp_lakehouse.ingest.compaction import merged
-        from mcp_lakehouse.ingest.staging import emptied
-
         with self._changing("compact", dataset):
-            found = self.catalog.get(dataset)
-            snapshot = found.snapshot
-            if len(snapshot.files) < 2:
-                return snapshot.version
-            with self._lend() as worker, emptied(worker.scratch):
-                staged = merged(worker, found, found.paths(), self._limits.ingest)
-                return found.writable.rewrite(
-                    [file.key for file in snapshot.files],
-                    staged,
-                    at_version=snapshot.version,
-                    info=self._info("compact", who),
-                    # Loads that were committed meanwhile stay valid, and this stays valid on top of them.
-                    data_change=False,
-                )
+            return self._compaction.compact(self.catalog.get(dataset), self._info("compact", who))
 
     # Inside -----------------------------------------------------------------------------------
 
@@ -573,8 +541,8 @@ class Lakehouse(RetentionVerbs):
     def _export(
         self, dataset: Dataset, file: DataFile, columns: Sequence[TableColumn], to: Path, cancel: CancelToken
     ) -> None:
-        path = dataset.home.copies.path(file)
-        self._runner.export(dataset.name, path, columns, to, batch_rows=BATCH_ROWS, cancel=cancel)
+        path, overlay = dataset.home.copies.path(file), is_overlay(file.key)
+        self._runner.export(dataset.name, path, columns, to, batch_rows=BATCH_ROWS, overlay=overlay, cancel=cancel)
 
     @cached_property
     def _answering(self) -> Answering:

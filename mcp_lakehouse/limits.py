@@ -70,6 +70,12 @@ class IngestLimits:
     commit_attempts: int = 20
     row_group_rows: int = 122_880
     file_bytes: int = 512 * MIB
+    # An upsert or a deletion by key goes into an overlay where it spares files of so many rows; one may have so many
+    # rows, and such a share of those of the dataset. Above `overlay_fold_rows` it is folded in the background.
+    overlay_from_rows: int = 10_000
+    overlay_rows: int = 100_000
+    overlay_share: float = 0.2
+    overlay_fold_rows: int = 50_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,8 @@ class IngestReport:
     inferred: list[InferredColumn]
     rejects_uri: str | None = None
     notes: list[str] = field(default_factory=list)
+    # Of mode="delete" only.
+    rows_deleted: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,15 @@ when local state is deleted.
 from __future__ import annotations
 
 import difflib
-import json
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from mcp_lakehouse.catalog.listing import TABLES, Listing, folder_of
+from mcp_lakehouse.catalog.properties import DROPPED_AT, EPOCH, ERASED, KEY, KIND, TEXT, listed
 from mcp_lakehouse.catalog.versions import Versions
 from mcp_lakehouse.errors import InvalidInput, NotAllowed, NotFound, StorageFailed, UnsupportedLake
 from mcp_lakehouse.names import as_kept, is_name
@@ -24,9 +24,6 @@ from mcp_lakehouse.records import DatasetSummary, LineageEntry
 from mcp_lakehouse.store.homes import Home, home_named
 from mcp_lakehouse.table import Commit, Snapshot, Table
 
-KIND, KEY, TEXT, DROPPED_AT, EPOCH = (f"lakehouse.{name}" for name in ("kind", "key", "text", "dropped_at", "epoch"))
-# Of a dropped dataset: until when it is not vacuumed, and the version (with its time) that removed it.
-RESTORABLE_UNTIL, ERASED = "lakehouse.restorable_until", "lakehouse.erased"
 # Each look at a remote log is a round trip of its own.
 _PARALLEL_LOOKS = 16
 
@@ -48,12 +45,12 @@ class Dataset:
     @property
     def key(self) -> list[str]:
         """The key columns, empty where there is no key."""
-        return _names(self.snapshot.properties.get(KEY))
+        return listed(self.snapshot.properties.get(KEY))
 
     @property
     def text(self) -> list[str]:
         """The columns whose text is to be found by search."""
-        return _names(self.snapshot.properties.get(TEXT))
+        return listed(self.snapshot.properties.get(TEXT))
 
     @property
     def writable(self) -> Table:
@@ -102,7 +99,7 @@ class Dataset:
                 continue
             if info.get("operation") == "restore":
                 newest = int(info.get("restored") or 0)
-            elif info.get("source"):
+            elif info.get("source") and info.get("operation") != "delete":
                 rows = int(info.get("rows_added") or 0) + int(info.get("rows_updated") or 0)
                 entries.append(LineageEntry(info["source"], timestamp(commit.at), rows))
             if info.get("replaces"):
@@ -304,53 +301,7 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def properties_for(*, kind: str, key: Sequence[str], text: Sequence[str], epoch: int) -> dict[str, str]:
-    """The table properties of a dataset that is there."""
-    return {
-        KIND: kind,
-        KEY: json.dumps(list(key), ensure_ascii=False) if key else "",
-        TEXT: json.dumps(list(text), ensure_ascii=False) if text else "",
-        EPOCH: str(epoch),
-        DROPPED_AT: "",
-        RESTORABLE_UNTIL: "",
-    }
-
-
-def properties_of_columns(
-    properties: Mapping[str, str], names: Sequence[str], *, whole: Sequence[str]
-) -> dict[str, str]:
-    """A dataset's properties where only some columns are shown; `whole` are those whose values are as they are.
-
-    A key that is not all there is none; of the columns that are searched, those that are shown stay.
-    """
-    key, text = _names(properties.get(KEY)), _names(properties.get(TEXT))
-    shown = {
-        KEY: key if set(key) <= set(whole) else [],
-        TEXT: [each for each in text if each in names],
-    }
-    return {
-        **properties,
-        **{name: json.dumps(each, ensure_ascii=False) if each else "" for name, each in shown.items()},
-    }
-
-
-def transaction(epoch: int, content: str) -> str:
-    """The application id under which a content (SHA-256) is loaded in an epoch."""
-    return f"ingest:{epoch}:{content}"
-
-
-def loaded_contents(transactions: Iterable[str], epoch: int) -> list[str]:
-    """The contents that application ids say were loaded in an epoch."""
-    prefix = transaction(epoch, "")
-    return [each.removeprefix(prefix) for each in transactions if each.startswith(prefix)]
-
-
 def changes(history: Sequence[Commit]) -> list[Mapping[str, str]]:
     """The commit information of the commits that changed data, newest first."""
-    return [
-        commit.info for commit in history if commit.info.get("operation") in ("append", "replace", "upsert", "restore")
-    ]
-
-
-def _names(value: str | None) -> list[str]:
-    return list(json.loads(value)) if value else []
+    changing = ("append", "replace", "upsert", "delete", "restore")
+    return [commit.info for commit in history if commit.info.get("operation") in changing]

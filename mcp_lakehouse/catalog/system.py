@@ -169,7 +169,7 @@ def journal_columns(name: str) -> list[TableColumn]:
 def _datasets(datasets: list[Dataset]) -> Rows:
     rows: Rows = []
     for dataset in datasets:
-        summary, files = dataset.summary(), dataset.snapshot.files
+        summary, files = dataset.summary(), dataset.snapshot.stored
         rows.append(
             [
                 summary.name, summary.description, summary.kind, summary.rows, summary.columns, summary.version,

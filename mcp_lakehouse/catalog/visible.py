@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from mcp_lakehouse.catalog.catalog import Catalog, Dataset
 from mcp_lakehouse.catalog.system import System
 from mcp_lakehouse.errors import InvalidInput
+from mcp_lakehouse.sql.guard import CHANGES_UNIT
 from mcp_lakehouse.sql.results import Results
-from mcp_lakehouse.sql.runner import WantedTable
 from mcp_lakehouse.sql.views import ROWS_UNIT
+from mcp_lakehouse.sql.wanted import WantedTable
+from mcp_lakehouse.table import Snapshot
 from mcp_lakehouse.worker.channel import Message
 
 
@@ -41,6 +43,8 @@ class Visible:
             return {"token": stored.identifier, "result": stored.stored}
         if table.schema == "system":
             return self._system_definition(table.name, wanted.held)
+        if table.at_unit == CHANGES_UNIT:
+            return self._changes_definition(table.name, table.at, wanted.held)
         version = int(table.at) if table.at_unit in ("v", ROWS_UNIT) else None
         at = _moment(table.at) if table.at_unit == "t" else None
         found = self._catalog.find(table.name)
@@ -64,15 +68,62 @@ class Visible:
 
     def _files_definition(self, dataset: Dataset, held: str | None) -> Message:
         snapshot = dataset.snapshot
-        token = f"{snapshot.version}:{snapshot.updated_at.isoformat()}"
-        definition: Message = {"token": token, "version": snapshot.version}
-        if token != held:
-            definition["columns"] = [[column.name, column.type] for column in snapshot.columns]
-            definition["files"] = [str(path) for path in dataset.paths()]
-        else:
-            # Copies that a worker was told of may have been removed since, to make room or by hand.
-            dataset.home.copies.keep(snapshot.files)
-        return definition
+        token = _token(snapshot)
+        if token == held:
+            return {"token": token, "version": snapshot.version} | self._kept(dataset)
+        return {"token": token, "version": snapshot.version, "columns": _columns(snapshot)} | self._files(dataset)
+
+    def _changes_definition(self, name: str, between: str, held: str | None) -> Message:
+        """The rows in which two versions differ; `between` is `FROM-TO`, or `FROM-` for the newest."""
+        first, last = between.split("-")
+        older = self._catalog.get(name, version=int(first))
+        newer = self._catalog.get(name, version=int(last) if last else None)
+        first_version, last_version = older.snapshot.version, newer.snapshot.version
+        if first_version > last_version:
+            raise InvalidInput(
+                f"changes() of {name!r} from version {first_version} to {last_version} goes backwards",
+                hint=f"give the older version first: changes('{name}', {last_version}, {first_version})",
+            )
+        token = f"{_token(older.snapshot)}..{_token(newer.snapshot)}"
+        definition: Message = {"token": token, "version": last_version}
+        if token == held:
+            self._kept(older)
+            return definition | self._kept(newer)
+        columns = _columns(newer.snapshot)
+        definition |= {"columns": columns, "key": _kept_key(newer), "from": first_version, **self._files(newer)}
+        return definition | {"changes": {"columns": columns, **self._files(older)}}
+
+    def _files(self, dataset: Dataset) -> Message:
+        """Where a version's files are on this machine, and how its overlay lies over them."""
+        snapshot = dataset.snapshot
+        paths = [str(path) for path in dataset.home.copies.paths(snapshot.stored)]
+        overlay = snapshot.overlay
+        if overlay is None:
+            return {"files": paths}
+        after = [number for number, file in enumerate(snapshot.files) if file.key in overlay.after]
+        return {
+            "files": paths[:-1],
+            "overlay": {"file": paths[-1], "by": list(overlay.content.by), "after": after},
+        }
+
+    def _kept(self, dataset: Dataset) -> Message:
+        # Copies that a worker was told of may have been removed since, to make room or by hand.
+        dataset.home.copies.keep(dataset.snapshot.stored)
+        return {}
+
+
+def _token(snapshot: Snapshot) -> str:
+    return f"{snapshot.version}:{snapshot.updated_at.isoformat()}"
+
+
+def _columns(snapshot: Snapshot) -> list[list[str]]:
+    return [[column.name, column.type] for column in snapshot.columns]
+
+
+def _kept_key(dataset: Dataset) -> list[str]:
+    """The key, as far as its columns are there."""
+    known = {column.name for column in dataset.snapshot.columns}
+    return dataset.key if known.issuperset(dataset.key) else []
 
 
 def _moment(text: str) -> datetime:

@@ -96,6 +96,8 @@ def _folders(sources: Sequence[str]) -> list[str]:
 
 def _tell(report: IngestReport) -> None:
     counts = ["unchanged" if report.unchanged else f"{counted(report.rows_added, 'row')} added"]
+    if report.rows_deleted:
+        counts = [f"{counted(report.rows_deleted, 'row')} deleted"]
     if report.rows_updated:
         counts.append(f"{report.rows_updated:,} updated")
     if report.rows_rejected:

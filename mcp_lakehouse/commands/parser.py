@@ -157,16 +157,17 @@ def _loading(add: _Adder) -> None:
         run="commands.loading:ingest",
         needs="lake",
         more="Types are inferred, bad rows set aside. The same bytes twice change nothing. --mode upsert replaces the\n"
-        "rows that have the same key; of documents (PDF, Markdown, HTML, text) all rows of the files that are loaded.",
+        "rows that have the same key, --mode delete takes them away; of documents (PDF, Markdown, HTML, text) upsert\n"
+        "replaces all rows of the files that are loaded.",
     )
     ingest.add_argument("source", nargs="+", metavar="SOURCE", help="file, folder or glob; - reads standard input")
     ingest.add_argument("--dataset", metavar="NAME", help="default: the file's name")
-    ingest.add_argument("--mode", choices=("append", "replace", "upsert"), default="append")
+    ingest.add_argument("--mode", choices=("append", "replace", "upsert", "delete"), default="append")
     ingest.add_argument(
         "--key",
         type=names,
         metavar="COL,…",
-        help="columns that identify a row (upsert of tables; documents need none)",
+        help="columns that identify a row (upsert and delete of tables; documents need none)",
     )
     ingest.add_argument("--text", type=names, metavar="COL,…", help="columns to make searchable")
     ingest.add_argument("--bucket", metavar="NAME", help="where a new dataset is to live (default: the lake's own)")

@@ -52,8 +52,8 @@ def _examine(lake: Lakehouse, dataset: Dataset) -> Finding:
 
 
 def _finding(name: str, snapshot: Snapshot, dropped: bool, problem: str | None) -> Finding:
-    size = sum(file.bytes for file in snapshot.files)
-    return Finding(name, snapshot.version, snapshot.rows, len(snapshot.files), size, dropped, problem)
+    size = sum(file.bytes for file in snapshot.stored)
+    return Finding(name, snapshot.version, snapshot.rows, len(snapshot.stored), size, dropped, problem)
 
 
 def _absent(lake: Lakehouse, prefix: str, snapshot: Snapshot) -> str | None:
@@ -62,11 +62,11 @@ def _absent(lake: Lakehouse, prefix: str, snapshot: Snapshot) -> str | None:
     later = [version for version in _commits(there) if version > snapshot.version]
     if later and snapshot.version + 1 not in later:
         return f"its log lacks version {snapshot.version + 1}, and later versions are there"
-    missing = [file.key for file in snapshot.files if file.key not in there]
-    count = len(snapshot.files)
+    missing = [file.key for file in snapshot.stored if file.key not in there]
+    count = len(snapshot.stored)
     if missing:
         return f"{len(missing)} of {count} files are missing, {missing[0]} for one"
-    changed = [file.key for file in snapshot.files if there[file.key] != file.bytes]
+    changed = [file.key for file in snapshot.stored if there[file.key] != file.bytes]
     if changed:
         return f"{len(changed)} of {count} files have another size than was committed, {changed[0]} for one"
     return None

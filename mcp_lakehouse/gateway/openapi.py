@@ -49,7 +49,7 @@ _UPLOAD: Schema = {
     "properties": {
         "file": {"type": "string", "format": "binary", "description": "one or several files, under any field name"},
         "dataset": {"type": "string"},
-        "mode": {"type": "string", "enum": ["append", "replace", "upsert"], "default": "append"},
+        "mode": {"type": "string", "enum": ["append", "replace", "upsert", "delete"], "default": "append"},
         "key": {"type": "string", "description": "columns, separated by commas"},
         "text": {"type": "string", "description": "columns, separated by commas"},
         "description": {"type": "string"},

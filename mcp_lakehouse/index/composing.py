@@ -29,7 +29,7 @@ def compose(
 
     `passages_of` gives the passages of each data file of the version; `keywords` the index that holds these parts.
     """
-    files = dataset.snapshot.files
+    files = dataset.snapshot.parts
     ordinals = {file.key: number for number, file in enumerate(files)}
     first_rows = np.concatenate([[0], np.cumsum([file.rows for file in files])])
     parts: list[Part] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.catalog.catalog import Dataset
@@ -17,6 +17,7 @@ from mcp_lakehouse.index.passages import text_hash
 from mcp_lakehouse.index.view import Place
 from mcp_lakehouse.limits import SearchLimits
 from mcp_lakehouse.records import Hit, Json, Passage
+from mcp_lakehouse.table import DataFile
 
 _CONTEXT_CHARS = 300
 _SOURCES = 3
@@ -36,6 +37,33 @@ def check_columns(wanted: Sequence[str], datasets: Sequence[Dataset], *, every: 
             raise InvalidInput(f"{lacking[0].name!r} has no column {name[:100]!r}", hint=f"columns: {known}"[:2_000])
 
 
+@dataclass(frozen=True, slots=True)
+class RowPlace:
+    """A row of a version by its file, the file's number, and its place there."""
+
+    file: DataFile
+    ordinal: int
+    row: int
+
+
+def place_of(dataset: Dataset, row: int) -> RowPlace | None:
+    """Where a row lies that an address counts; none beyond the last one."""
+    for ordinal, file in enumerate(dataset.snapshot.parts):
+        if row < file.rows:
+            return RowPlace(file, ordinal, row)
+        row -= file.rows
+    return None
+
+
+def no_row(dataset: Dataset, wanted: PassageId) -> InvalidInput:
+    """The error for an address of a row that the version does not have."""
+    rows = dataset.snapshot.rows
+    return InvalidInput(
+        f"version {wanted.version} of {dataset.name!r} has {rows:,} rows, no row {wanted.row:,}",
+        hint="give an id that search or ask returned",
+    )
+
+
 class Hits:
     """Makes hits and passages from rows."""
 
@@ -47,7 +75,7 @@ class Hits:
         self, dataset: Dataset, place: Place, score: float, columns: Sequence[str] | None, cancel: CancelToken
     ) -> Hit:
         """A passage that was found, with its citation."""
-        file = dataset.snapshot.files[place.part.ordinal]
+        file = dataset.snapshot.parts[place.part.ordinal]
         values = self._index_of(dataset).rows(dataset, file, cancel).get(place.row_in_part)
         whole = _text_of(dataset, values)
         text = whole[place.start : place.end]
@@ -110,18 +138,10 @@ class Hits:
         """
         if not dataset.text:
             raise InvalidInput(f"{dataset.name!r} has no text in version {wanted.version}", hint="search again")
-        row = wanted.row
-        for file in dataset.snapshot.files:
-            if row < file.rows:
-                break
-            row -= file.rows
-        else:
-            raise InvalidInput(
-                f"version {wanted.version} of {dataset.name!r} has {dataset.snapshot.rows:,} rows, "
-                f"no row {wanted.row:,}",
-                hint="give an id that search or ask returned",
-            )
-        values = self._index_of(dataset).rows(dataset, file, cancel).get(row)
+        place = place_of(dataset, wanted.row)
+        if place is None:
+            raise no_row(dataset, wanted)
+        values = self._index_of(dataset).rows(dataset, place.file, cancel).get(place.row)
         whole = _text_of(dataset, values)
         start, end = self._extent(wanted, whole)
         text = whole[start:end]

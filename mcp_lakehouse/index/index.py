@@ -18,10 +18,11 @@ from mcp_lakehouse.index.base import Base, BaseBuilder
 from mcp_lakehouse.index.composing import bring_up, compose
 from mcp_lakehouse.index.embeddings import Embeddings
 from mcp_lakehouse.index.generation import Generation, Generations
+from mcp_lakehouse.index.held import held_vectors
 from mcp_lakehouse.index.keywords import Keywords
 from mcp_lakehouse.index.models import Models, OpenEmbedder
 from mcp_lakehouse.index.names import leaf
-from mcp_lakehouse.index.passages import Passages, make_passages, vectors_by_hash
+from mcp_lakehouse.index.passages import Known, Passages, make_passages, vectors_by_hash
 from mcp_lakehouse.index.recipe import Recipe
 from mcp_lakehouse.index.requests import Build, Progress
 from mcp_lakehouse.index.rows import Export, RowFiles, Rows
@@ -29,7 +30,7 @@ from mcp_lakehouse.index.serving import Serving
 from mcp_lakehouse.index.view import Part, View
 from mcp_lakehouse.index.wordless import passages_without_vectors, wordless
 from mcp_lakehouse.store import Bucket
-from mcp_lakehouse.table import DataFile
+from mcp_lakehouse.table import DataFile, is_overlay
 
 if TYPE_CHECKING:
     import numpy as np
@@ -152,7 +153,7 @@ class DatasetIndex:
         recipe = Recipe.of(dataset.text, self._open_embedder(spec))
         with self._lock:
             self._catch_up(dataset, recipe, progress, cancel)
-            parts = [(file.key, self._passages[recipe.identifier, file.key]) for file in dataset.snapshot.files]
+            parts = [(file.key, self._passages[recipe.identifier, file.key]) for file in dataset.snapshot.parts]
         builder = BaseBuilder(self._folder, recipe, build.parameters or {}, graph_from=GRAPH_FROM)
         base = builder.build(parts, progress=progress, cancel=cancel)
         measured = base.measured()
@@ -203,7 +204,7 @@ class DatasetIndex:
         self._catch_up(dataset, recipe, progress, cancel)
         if base is None and generation is not None:
             base = self._made_base(generation, progress, cancel)
-        return base, {file.key: self._passages[recipe.identifier, file.key] for file in dataset.snapshot.files}
+        return base, {file.key: self._passages[recipe.identifier, file.key] for file in dataset.snapshot.parts}
 
     def _without_vectors(
         self, dataset: Dataset, recipe: Recipe, generation: Generation | None, progress: Progress, cancel: CancelToken
@@ -220,27 +221,26 @@ class DatasetIndex:
 
     def _catch_up(self, dataset: Dataset, recipe: Recipe, progress: Progress, cancel: CancelToken) -> None:
         """Have the passages of every data file of the version in memory, made where there are none."""
-        files = dataset.snapshot.files
+        files = dataset.snapshot.parts
         missing = [file for file in files if (recipe.identifier, file.key) not in self._passages]
-        known: dict[bytes, NDArray[np.float32]] | None = None
-        total = float(sum(file.rows for file in missing))
-        done = 0
+        known: Known | None = None
+        total, done = float(sum(file.rows for file in missing)), 0
         embedder: Embedder | None = None
         for file in missing:
             cancel.check()
             stored = self._embeddings.get(recipe, file.key, file.rows)
             if stored is None:
-                if known is None:
-                    known = self._vectors_of_removed(recipe, files)
+                known = self._vectors_of_removed(recipe, files) if known is None else known
                 embedder = embedder or self._open_embedder(recipe.spec)
 
                 def report(rows: int, before: int = done) -> None:
                     progress(before + rows, total, "embedding")
 
                 rows = self.rows(dataset, file, cancel)
-                stored = make_passages(
-                    rows.texts(recipe.text.columns), embedder, known=known, cancel=cancel, progress=report
-                )
+                texts = rows.texts(recipe.text.columns)
+                # What an overlay shadows is still in the files it lies over.
+                held = held_vectors(self._passages, recipe) if is_overlay(file.key) else known
+                stored = make_passages(texts, embedder, known=held, cancel=cancel, progress=report)
                 self._embeddings.put(recipe, file, stored)
             self._passages[recipe.identifier, file.key] = stored
             done += file.rows
@@ -299,7 +299,7 @@ class DatasetIndex:
         identifier = recipe.text.identifier
         if identifier not in self._keywords:
             self._keywords[identifier] = Keywords(self._folder / f"keywords-{identifier}")
-        files = {leaf(file.key): file for file in dataset.snapshot.files}
+        files = {leaf(file.key): file for file in dataset.snapshot.parts}
         bring_up(
             self._keywords[identifier],
             parts,

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcp_lakehouse.cancel import CancelToken
-from mcp_lakehouse.catalog.catalog import TEXT, Catalog, Dataset
+from mcp_lakehouse.catalog.catalog import Catalog, Dataset
+from mcp_lakehouse.catalog.properties import TEXT
 from mcp_lakehouse.catalog.texts import check_text, is_text, searches_instead
 from mcp_lakehouse.errors import InvalidInput
 from mcp_lakehouse.index.generation import Generation, Generations

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from mcp_lakehouse import trace
@@ -14,7 +15,7 @@ from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.catalog.catalog import Catalog, Dataset
 from mcp_lakehouse.errors import InvalidInput, LakehouseError, NotFound, StatementFailed
 from mcp_lakehouse.index.citation import PassageId
-from mcp_lakehouse.index.hits import Hits, check_columns
+from mcp_lakehouse.index.hits import Hits, check_columns, no_row, place_of
 from mcp_lakehouse.index.index import DatasetIndex
 from mcp_lakehouse.index.keyword_hits import Spread
 from mcp_lakehouse.index.requests import MODES, Progress, Query
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 Mode = Literal["hybrid", "vector", "keyword"]
 _CONTEXT_CHARS = 300
+# The condition that leaves the rows of a version, of those in its files.
+_EVERY = "true"
+_VERSIONS_SEEN = 4
 
 
 _MISSING_COLUMN = re.compile(r'Referenced column ("[^"]*")')
@@ -62,6 +66,8 @@ class _Filter:
 
     allowed: NDArray[np.bool_]
     rows: int
+    # Whether somebody asked for it; if not, the rows are those of the version, of files that hold others too.
+    asked: bool
 
 
 class Searcher:
@@ -76,6 +82,7 @@ class Searcher:
         self._limits = limits
         self._hits = Hits(index_of, limits)
         self._embedded: OrderedDict[tuple[str, str], NDArray[np.float32]] = OrderedDict()
+        self._rows_seen: OrderedDict[tuple[str, int, datetime], Rows] = OrderedDict()
         self._filtered: OrderedDict[tuple[int, str], tuple[View, _Filter]] = OrderedDict()
 
     def search(self, query: Query, *, progress: Progress, cancel: CancelToken) -> SearchResult:
@@ -91,8 +98,9 @@ class Searcher:
                 view = self._index_of(dataset).view(dataset, progress=progress, cancel=cancel)
                 vector = self._vector(view, text, mode)
                 where = (query.where or "").strip()
-                sweep = view.sweep(vector) if where and vector is not None else None
-                found.append((view, self._filter(view, where, sweep, cancel) if where else None, sweep))
+                filtered = bool(where) or view.dataset.snapshot.overlay is not None
+                sweep = view.sweep(vector) if filtered and vector is not None else None
+                found.append((view, self._filter(view, where, sweep, cancel) if filtered else None, sweep))
             except (StatementFailed, InvalidInput) as error:
                 if query.datasets is not None:
                     raise
@@ -140,6 +148,11 @@ class Searcher:
             dataset = self._catalog.get(wanted.dataset, version=wanted.version)
         except NotFound as gone:
             return self._moved(wanted, identifier, gone, cancel)
+        if dataset.snapshot.overlay is not None:
+            seen = self._seen(dataset, cancel)
+            place = place_of(dataset, wanted.row)
+            if place is not None and not seen.of_file(place.ordinal, place.file.rows)[place.row]:
+                raise no_row(dataset, wanted)
         return self._hits.passage(dataset, wanted, identifier, cancel)
 
     def _moved(self, wanted: PassageId, identifier: str, gone: NotFound, cancel: CancelToken) -> Passage:
@@ -212,7 +225,7 @@ class Searcher:
             words = "" if mode == "vector" or not _telling(text) else text
             allowed = chosen.allowed if chosen else None
             candidates = view.candidates(words, vector, depth=depth, allowed=allowed, among=among, sweep=sweep)
-        if chosen is not None:
+        if chosen is not None and chosen.asked:
             of = f"{chosen.rows:,} of {dataset.snapshot.rows:,} rows match the filter; "
             candidates = replace(candidates, plan=of + candidates.plan)
         return _Source(dataset, view, embedder, candidates)
@@ -236,12 +249,26 @@ class Searcher:
             return held[1]
         dataset = view.dataset
         steps = sweep.steps() if sweep is not None else None
-        rows, repeatable = self._matching(dataset.name, dataset.snapshot.version, where, cancel=cancel, meanwhile=steps)
-        found = _Filter(view.positions_of(rows), len(rows))
+        rows, repeatable = self._matching(
+            dataset.name, dataset.snapshot.version, where or _EVERY, cancel=cancel, meanwhile=steps
+        )
+        found = _Filter(view.positions_of(rows), len(rows), bool(where))
         if repeatable:
             self._filtered[key] = (view, found)
             while len(self._filtered) > self._limits.kept_filters:
                 self._filtered.popitem(last=False)
+        return found
+
+    def _seen(self, dataset: Dataset, cancel: CancelToken) -> Rows:
+        """The rows of a version whose files hold others too."""
+        key = (dataset.name, dataset.snapshot.version, dataset.snapshot.updated_at)
+        found = self._rows_seen.get(key)
+        if found is None:
+            version = dataset.snapshot.version
+            found, _ = self._matching(dataset.name, version, _EVERY, cancel=cancel, meanwhile=None)
+            self._rows_seen[key] = found
+            while len(self._rows_seen) > _VERSIONS_SEEN:
+                self._rows_seen.popitem(last=False)
         return found
 
     def _embed(self, embedder: Embedder, text: str) -> NDArray[np.float32]:

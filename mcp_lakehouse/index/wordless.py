@@ -70,7 +70,7 @@ def passages_without_vectors(
     found = {}
     total = float(dataset.snapshot.rows)
     done = 0
-    for file in dataset.snapshot.files:
+    for file in dataset.snapshot.parts:
         cancel.check()
         passages = stored(file)
         if passages is None:

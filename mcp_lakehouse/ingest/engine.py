@@ -40,6 +40,8 @@ class Job:
     exact: frozenset[str] = frozenset()
     # Whether the caller asked for several files: then one that cannot be read does not stop the others.
     several: bool = False
+    # Whether the rows only name others, and what else they hold is no matter.
+    names_rows: bool = False
     # What could not be read, and the places of those files in the request.
     problems: list[LakehouseError] = field(default_factory=list)
     left_out: list[int] = field(default_factory=list)

@@ -18,14 +18,15 @@ from datetime import datetime
 from pathlib import Path
 
 from mcp_lakehouse.cancel import CancelToken
-from mcp_lakehouse.catalog.catalog import Catalog, Dataset, properties_for, transaction
+from mcp_lakehouse.catalog.catalog import Catalog, Dataset
+from mcp_lakehouse.catalog.properties import properties_for, transaction
 from mcp_lakehouse.catalog.texts import check_text, searches_instead
 from mcp_lakehouse.errors import Conflict, InvalidInput, LakehouseError, NotFound, StorageFailed, UnreadableSource
-from mcp_lakehouse.ingest import formats, telling
+from mcp_lakehouse.ingest import formats, overlaying, telling
 from mcp_lakehouse.ingest.attempts import attempt_transaction, committed, recent
 from mcp_lakehouse.ingest.files import none_readable
-from mcp_lakehouse.ingest.loaded import Loaded, as_staged, joined, reject_records, staged
-from mcp_lakehouse.ingest.sources import InlineText, SourceFile, check_name, dataset_name, fingerprint, resolve
+from mcp_lakehouse.ingest.loaded import Loaded, as_staged, reject_records, staged
+from mcp_lakehouse.ingest.sources import InlineText, SourceFile, dataset_name, fingerprint, resolve
 from mcp_lakehouse.ingest.staging import emptied, new_staging, of_dataset
 from mcp_lakehouse.ingest.types import merge_columns
 from mcp_lakehouse.limits import IngestLimits
@@ -37,7 +38,9 @@ from mcp_lakehouse.worker.process import Worker
 
 # done, total (0 where unknown), what is going on.
 Progress = Callable[[float, float, str], None]
-MODES = ("append", "replace", "upsert")
+MODES = ("append", "replace", "upsert", "delete")
+# These depend on the rows that are there.
+_BY_KEY = ("upsert", "delete")
 _BACKOFF_SECONDS = (0.01, 0.5)
 
 
@@ -98,10 +101,12 @@ class Loader:
             raise InvalidInput(f"mode is {request.mode!r}", hint=f"modes: {', '.join(MODES)}")
         files = self._files(request)
         try:
-            name = _dataset(request, files)
+            name = dataset_name(files, request.source, request.dataset)
             self._catalog.table(name, request.bucket)
             contents, problems = self._fingerprints(files, progress, cancel)
             present = self._present(name)
+            if present is None and request.mode == "delete":
+                raise self._catalog.missing(name)
             fresh = self._fresh(present, request, contents)
             if not fresh and present is not None and not problems:
                 return self._unchanged(present, request)
@@ -119,7 +124,7 @@ class Loader:
     def given(self, request: Request) -> tuple[str, list[SourceFile]]:
         """The dataset and the files that a request means. Raises as `load`."""
         files = self._files(request)
-        return _dataset(request, files), files
+        return dataset_name(files, request.source, request.dataset), files
 
     def _files(self, request: Request) -> list[SourceFile]:
         return list(request.files) or resolve(
@@ -213,6 +218,7 @@ class Loader:
                     {"name": file.name, "code": error.code, "message": error.message, "hint": error.hint}
                     for file, error in given.problems.items()
                 ],
+                "names_rows": request.mode == "delete",
                 "several": len(given.contents) + len(given.problems) > 1,
                 # The others of this source are in the dataset already.
                 "may_be_nothing": len(files) < len(set(given.contents.values())),
@@ -223,11 +229,14 @@ class Loader:
         loaded = as_staged(answer, files)
         if not loaded.kind:
             return loaded
-        if present is not None and request.mode != "replace" and present.kind != loaded.kind:
+        wanted = "table" if request.mode == "delete" else present.kind if present is not None else loaded.kind
+        if present is not None and request.mode != "replace" and wanted != loaded.kind:
             raise InvalidInput(
                 f"{present.name!r} holds {present.kind}, the source is {loaded.kind}",
                 hint="give another dataset name, or mode='replace'",
             )
+        if request.mode == "delete":
+            return self._upsert(worker, loaded, present, request, progress, cancel)
         text = _text_columns(request, present, loaded)
         if present is not None and (told := searches_instead(present.text, text)) and request.text:
             loaded = replace(loaded, notes=[*loaded.notes, told])
@@ -291,36 +300,26 @@ class Loader:
         progress: Progress,
         cancel: CancelToken,
     ) -> Loaded:
-        key = _known_columns(list(request.key or (present.key if present else [])), loaded.columns, "key")
-        if present is not None and present.key and key != present.key:
+        deletes = request.mode == "delete"
+        written = _columns_of(present) if present is not None and deletes else loaded.columns
+        key = _known_columns(overlaying.wanted_key(request.key, present, request.mode), written, "key")
+        if present is not None and present.key and key != present.key and not deletes:
             raise InvalidInput(
                 f"{present.name!r} has the key {', '.join(present.key)}; an upsert by {', '.join(key)} would drop rows",
                 hint="leave key out, or load with mode='replace' to give the dataset another key",
             )
-        if not key:
-            raise InvalidInput("mode='upsert' needs a key", hint="give key=[columns that identify a row]")
-        wanted: Message = {"op": "rewrite", "key": key, "documents": loaded.kind == "documents"}
-        answer, local = self._rewritten(worker, wanted, loaded, present, progress, cancel)
-        replaced = answer["replaced"]
-        kept = [staged(each["file"]) for each in replaced if each["file"] is not None]
-        notes = [*loaded.notes, *answer.get("notes", [])]
-        gone = sum(local[each["path"]].rows for each in replaced) - sum(file.rows for file in kept)
-        if gone > answer["updated"]:
-            keys = f"{gone:,} rows had the {answer['updated']:,} updated keys"
-            notes.append(f"{keys}: the key was not unique, one row of each is left")
-        return Loaded(
-            columns=loaded.columns,
-            files=[*kept, *(staged(file) for file in answer["incoming"])],
-            rows=answer["inserted"],
-            updated=answer["updated"],
-            rejected=loaded.rejected + answer["rejected"],
-            rejects=joined(loaded.rejects, answer["rejects"]),
-            kind=loaded.kind,
-            notes=notes,
-            left_out=loaded.left_out,
-            base=_version(present),
-            removed=[local[each["path"]].key for each in replaced],
-        )
+        wanted: Message = {
+            "op": "rewrite",
+            "key": key,
+            "documents": loaded.kind == "documents",
+            "deletes": deletes,
+            "written": written,
+            **overlaying.allowance(present, key, request.mode, self._limits),
+        }
+        # A deletion compares its source's columns, and adds none.
+        compared = replace(loaded, columns=loaded.columns[: len(written)])
+        answer, local = self._rewritten(worker, wanted, compared, present, progress, cancel)
+        return overlaying.by_key(loaded, answer, local, base=_version(present), deletes=deletes)
 
     def _rewritten(
         self,
@@ -332,14 +331,10 @@ class Loader:
         cancel: CancelToken,
     ) -> tuple[Message, Mapping[str, DataFile]]:
         """The worker's answer to what is wanted of the present files and the new ones; the present by their paths."""
-        local = (
-            {str(path): file for path, file in zip(present.paths(), present.snapshot.files, strict=True)}
-            if present
-            else {}
-        )
+        told, local = overlaying.stored(present)
         request: Message = {
             **wanted,
-            "existing": list(local),
+            **told,
             "incoming": [str(file.path) for file in loaded.files],
             "columns": loaded.columns,
         }
@@ -385,12 +380,14 @@ class Loader:
             if not loaded.kind:
                 return self._nothing_read(name, loaded, request, load)
             try:
+                if request.mode == "delete" and not loaded.deleted:
+                    return overlaying.nothing_deleted(_report(name, loaded.base, loaded, load, request.mode))
                 info = _info(loaded, given, load)
                 contents = [given.contents[file] for file in fresh if file not in loaded.left_out]
                 version = self._commit_once(name, loaded, request, contents, info)
                 if version is not None:
                     self._catalog.added(name)
-                    return _report(name, version, loaded, load)
+                    return _report(name, version, loaded, load, request.mode)
                 # Another writer has loaded some of these files in the meantime; the others are still to come.
                 present = self._present(name)
                 fresh = self._fresh(present, request, given.contents)
@@ -401,7 +398,7 @@ class Loader:
             except Conflict:
                 low, high = _BACKOFF_SECONDS
                 time.sleep(random.uniform(low, min(high, low * 2 ** (attempt + 1))))
-                if request.mode == "upsert":
+                if request.mode in _BY_KEY:
                     # What the rewrite read has changed: read it again, over the new base.
                     loaded = self._read(worker, fresh, self._present(name), given, _silent, cancel)
         raise Conflict(f"other writers of {name!r} kept winning", hint="try again when fewer are at work")
@@ -439,9 +436,11 @@ class Loader:
         table = self._catalog.table(name, request.bucket)
         if (before := committed(table, request.attempt)) is not None:
             return before
-        if request.mode == "upsert" and loaded.base != _version(present):
+        if request.mode in _BY_KEY and loaded.base != _version(present):
             raise Conflict(f"{name!r} was changed since it was read", hint="read it again")
         own = {attempt_transaction(request.attempt): 1} if request.attempt else {}
+        if present is not None and request.mode == "delete":
+            return overlaying.commit(table, loaded, present, info, description=request.description, transactions=own)
         wanted = [] if loaded.by_source else request.key or (present.key if present else [])
         key = _known_columns(list(wanted), loaded.columns, "key")
         text = _text_columns(request, present, loaded)
@@ -472,23 +471,28 @@ class Loader:
         changed = {
             name: value for name, value in properties.items() if present.snapshot.properties.get(name, "") != value
         }
-        if loaded.removed or request.mode == "upsert":
-            return table.rewrite(
-                loaded.removed,
-                loaded.files,
-                at_version=present.snapshot.version,
-                info=info,
-                transactions=own | (_unknown(table, transactions) if loaded.by_source else {}),
+        if request.mode == "upsert" and not loaded.keeps_overlay:
+            return overlaying.commit(
+                table,
+                loaded,
+                present,
+                info,
+                description=request.description,
                 columns=columns,
                 properties=changed,
-                description=request.description,
+                transactions=own | (_unknown(table, transactions) if loaded.by_source else {}),
             )
         # A plain append fits any base; one that changes the schema or a property fits only this one.
-        plain = not changed and request.description is None and columns == list(present.snapshot.columns)
+        plain = (
+            request.mode == "append"
+            and not changed
+            and request.description is None
+            and columns == list(present.snapshot.columns)
+        )
         return table.create_or_append(
             columns,
             loaded.files,
-            transactions=transactions | own,
+            transactions=own | (transactions if request.mode == "append" else {}),
             info=info,
             description=request.description,
             properties=changed,
@@ -502,10 +506,6 @@ _FILES_LOOKED_INTO = 1_000
 
 def _silent(_done: float, _total: float, _message: str) -> None:
     return
-
-
-def _dataset(request: Request, files: Sequence[SourceFile]) -> str:
-    return check_name(request.dataset) if request.dataset else dataset_name(files, request.source)
 
 
 def _version(present: Dataset | None) -> int:
@@ -526,12 +526,13 @@ def _info(loaded: Loaded, given: _Given, load: str) -> dict[str, str]:
         "rows_added": str(loaded.rows),
         "rows_updated": str(loaded.updated),
         "rows_rejected": str(loaded.rejected),
+        **({"rows_deleted": str(loaded.deleted)} if request.mode == "delete" else {}),
         "who": request.who,
         "trace_id": request.trace_id or "",
     }
 
 
-def _report(name: str, version: int, loaded: Loaded, load: str) -> IngestReport:
+def _report(name: str, version: int, loaded: Loaded, load: str, mode: str) -> IngestReport:
     return IngestReport(
         dataset=name,
         version=version,
@@ -542,6 +543,7 @@ def _report(name: str, version: int, loaded: Loaded, load: str) -> IngestReport:
         inferred=[InferredColumn(column, type_) for column, type_ in loaded.columns],
         rejects_uri=REJECTS_PREFIX + load if loaded.rejects is not None else None,
         notes=loaded.notes,
+        rows_deleted=loaded.deleted if mode == "delete" else None,
     )
 
 
@@ -571,7 +573,7 @@ def _columns_of(dataset: Dataset) -> list[list[str]]:
 
 
 def _exact(dataset: Dataset) -> frozenset[str]:
-    return exact_in_double(dataset.snapshot.columns, dataset.snapshot.files)
+    return exact_in_double(dataset.snapshot.columns, dataset.snapshot.parts)
 
 
 def _merged(present: Dataset, columns: Sequence[Sequence[str]]) -> list[TableColumn]:

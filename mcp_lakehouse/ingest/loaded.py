@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mcp_lakehouse.ingest.files import SourceFile
-from mcp_lakehouse.table import ABSENT, StagedFile
+from mcp_lakehouse.table import ABSENT, OverlayRows, StagedFile
 from mcp_lakehouse.worker.channel import Message
 
 
@@ -32,6 +32,11 @@ class Loaded:
     removed: list[str]
     # An upsert that replaced whole documents.
     by_source: bool = False
+    # Rows that a deletion takes away.
+    deleted: int = 0
+    # The overlay to come, in the place of any other; where it is to stay as it is, the new files only come beside it.
+    overlay: tuple[StagedFile, OverlayRows] | None = None
+    keeps_overlay: bool = False
 
 
 def staged(file: Message) -> StagedFile:

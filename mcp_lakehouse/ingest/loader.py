@@ -53,7 +53,7 @@ def start(config: Message) -> Loader:
 
 
 class Loader:
-    """Answers `hello`, `load`, `rewrite`, `supersede`, `sources`, `merge` and `without`."""
+    """Answers `hello`, `load`, `rewrite`, `fold`, `supersede`, `sources`, `merge` and `without`."""
 
     def __init__(self, engine: duckdb.DuckDBPyConnection, confined: Message) -> None:
         self._engine = engine
@@ -63,11 +63,12 @@ class Loader:
         """One request, one answer; everything written lies in the request's staging folder."""
         if request["op"] == "hello":
             return {"confined": self._confined}
-        from mcp_lakehouse.ingest import rewrite
+        from mcp_lakehouse.ingest import keyed, rewrite
 
         operations = {
             "load": _load,
-            "rewrite": rewrite.rewrite,
+            "rewrite": keyed.rewrite,
+            "fold": keyed.fold,
             "supersede": rewrite.supersede,
             "sources": rewrite.present_sources,
             "merge": rewrite.merge,
@@ -89,6 +90,7 @@ class Loader:
             columns_limit=request.get("columns_limit", defaults.columns),
             background=ThreadPoolExecutor(max_workers=1),
             exact=frozenset(request.get("exact", ())),
+            names_rows=request.get("names_rows", False),
             several=request.get("several", len(request.get("files", ())) > 1),
         )
         try:

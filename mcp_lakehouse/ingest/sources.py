@@ -109,8 +109,12 @@ def fingerprint(file: SourceFile, *, cancel: CancelToken, progress: Callable[[in
     return digest.hexdigest()
 
 
-def dataset_name(files: Sequence[SourceFile], source: str | Sequence[str] | InlineText) -> str:
-    """A valid dataset name: after the folder where one was named, else the only file (and its sheet)."""
+def dataset_name(
+    files: Sequence[SourceFile], source: str | Sequence[str] | InlineText, given: str | None = None
+) -> str:
+    """The name that was given, checked; else a valid one after the folder or the only file (and its sheet)."""
+    if given:
+        return check_name(given)
     folder = _folder_of(files, source) if isinstance(source, str) else None
     if folder:
         return as_name(folder)

@@ -106,6 +106,8 @@ def _check_related(readers: Sequence[Reader], existing: Columns | None) -> None:
 
 
 def _tell_differences(job: Job, new: Sequence[str], old: Sequence[str]) -> None:
+    if job.names_rows:
+        return
     folded_new, folded_old = ({name.casefold() for name in names} for names in (new, old))
     added = [name for name in new if name.casefold() not in folded_old]
     absent = [name for name in old if name.casefold() not in folded_new]

@@ -12,7 +12,8 @@ from mcp_lakehouse.limits import Limits
 from mcp_lakehouse.profile import Profile
 from mcp_lakehouse.profiles.shown import ShownCatalog
 from mcp_lakehouse.sql.results import Results
-from mcp_lakehouse.sql.runner import Runner, WantedTable
+from mcp_lakehouse.sql.runner import Runner
+from mcp_lakehouse.sql.wanted import WantedTable
 from mcp_lakehouse.store.homes import Home, data_folders
 from mcp_lakehouse.worker.channel import Message
 

@@ -16,13 +16,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from mcp_lakehouse.catalog.catalog import properties_of_columns
+from mcp_lakehouse.catalog.properties import properties_of_columns
 from mcp_lakehouse.errors import InvalidInput, LakehouseError, NotAllowed, StatementFailed, StatementRefused
 from mcp_lakehouse.profile import Restriction
 from mcp_lakehouse.records import Column, Json
 from mcp_lakehouse.store.failures import local_failure
 from mcp_lakehouse.store.homes import Home
-from mcp_lakehouse.table import Commit, DataFile, Retirement, Snapshot, Table, TableColumn
+from mcp_lakehouse.table import OVERLAY, Commit, DataFile, Retirement, Snapshot, Table, TableColumn, is_overlay
 
 _VERSIONS_KEPT = 8
 
@@ -31,7 +31,14 @@ class Make(Protocol):
     """`Runner.project`."""
 
     def __call__(
-        self, dataset: str, path: Path | None, columns: Sequence[TableColumn], shown: Mapping[str, Json], *, to: Path
+        self,
+        dataset: str,
+        path: Path | None,
+        columns: Sequence[TableColumn],
+        shown: Mapping[str, Json],
+        *,
+        to: Path,
+        overlay: tuple[Path, Sequence[str]] | None = None,
     ) -> tuple[int, list[Column]]:
         """Writes what is shown of one data file; its rows and columns."""
 
@@ -103,7 +110,7 @@ class Projection:
     def _projected(self, snapshot: Snapshot) -> Snapshot:
         try:
             _, columns = self._make(self._dataset, None, snapshot.columns, self._shows, to=self._folder)
-            files = [self._file(file, snapshot.columns) for file in snapshot.files]
+            files = [self._file(file, snapshot) for file in snapshot.parts]
         except (InvalidInput, StatementFailed, StatementRefused) as error:
             # Whoever asks as the profile is given the error alone; list_profiles shows its cause.
             raise _unusable(self._dataset, snapshot.version, error) from error
@@ -115,18 +122,30 @@ class Projection:
             columns=tuple(replace(described[each.name], type=each.type, nullable=True) for each in columns),
             files=shown,
             rows=sum(file.rows for file in shown),
+            # Its rows are in the last file, and those it shadows in none.
+            overlay=None,
             properties=properties_of_columns(
-                snapshot.properties, names, whole=[name for name in names if name.casefold() not in self._masked]
+                {name: value for name, value in snapshot.properties.items() if name != OVERLAY},
+                names,
+                whole=[name for name in names if name.casefold() not in self._masked],
             ),
         )
 
-    def _file(self, file: DataFile, columns: Sequence[TableColumn]) -> DataFile | None:
-        stem = Path(file.key).stem
+    def _file(self, file: DataFile, snapshot: Snapshot) -> DataFile | None:
+        """What is shown of a file; of one with an overlay over it, in this version."""
+        over = snapshot.overlay
+        laid = is_overlay(file.key)
+        reached = over is not None and not laid and file.key not in over.after
+        stem = Path(file.key).stem + (f"~{Path(over.key).stem}" if over is not None and reached else "")
         # The number of rows is in the name, so that a file need not be opened to be counted.
         for path in self._folder.glob(f"{stem}.*.parquet"):
             return self._known(path)
         part = self._folder / f"{stem}.{secrets.token_hex(4)}.part"
-        rows, _ = self._make(self._dataset, self._source.copies.path(file), columns, self._shows, to=part)
+        source = None if laid else self._source.copies.path(file)
+        overlay = None
+        if over is not None and (laid or reached):
+            overlay = self._source.copies.path(over.file), over.content.by
+        rows, _ = self._make(self._dataset, source, snapshot.columns, self._shows, to=part, overlay=overlay)
         place = self._folder / f"{stem}.{rows}.parquet"
         try:
             if rows:

@@ -10,16 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from mcp_lakehouse.catalog.catalog import (
-    DROPPED_AT,
-    EPOCH,
-    ERASED,
-    RESTORABLE_UNTIL,
-    Dataset,
-    loaded_contents,
-    timestamp,
-    transaction,
-)
+from mcp_lakehouse.catalog.catalog import Dataset, timestamp
+from mcp_lakehouse.catalog.properties import DROPPED_AT, EPOCH, ERASED, RESTORABLE_UNTIL, loaded_contents, transaction
 from mcp_lakehouse.errors import NotFound
 from mcp_lakehouse.store import ObjectInfo
 from mcp_lakehouse.table import RETIRED, TableColumn, bare, schema_string, with_retired

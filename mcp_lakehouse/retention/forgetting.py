@@ -6,6 +6,7 @@ The commit comes first; what follows is found from the log alone, so it is finis
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -55,6 +56,8 @@ class Means:
     # Makes the rows of a new version findable; gives a note where that failed.
     index: Callable[[str], str]
     clear: Callable[[str, Set[str]], Cleared]
+    # Puts an overlay into the data files it lies over; raises `Conflict`.
+    fold: Callable[[Dataset, Mapping[str, str]], object]
 
 
 class Forgetting:
@@ -111,6 +114,11 @@ class Forgetting:
             dataset = self._means.catalog.get(dataset.name)
             lives = dataset.writable.lifetimes()
             if lives.newest != dataset.snapshot.version:
+                continue
+            if dataset.snapshot.overlay is not None:
+                # It may shadow rows that are to go.
+                with contextlib.suppress(Conflict):
+                    self._means.fold(dataset, info)
                 continue
             found = find(dataset, lives, where, self._means.runner)
             retired = _holding(lives, found)

@@ -85,11 +85,8 @@ def _cleared(root: Path, dataset: str, keys: Sequence[str]) -> Cleared:
 
 def _shown_of(folder: Path, stems: Set[str]) -> Iterator[Path]:
     """What profiles were shown of data files, and what was made of that."""
-    for path in folder.rglob("part-*") if stems else ():
-        if any(path.name.startswith(f"{stem}.") for stem in stems):
-            yield path
-    for path in folder.rglob("*~part-*") if stems else ():
-        if any(path.name.rpartition("~")[2].startswith(f"{stem}.") for stem in stems):
+    for path in folder.rglob("*part-*") if stems else ():
+        if not stems.isdisjoint(path.name.partition(".")[0].split("~")):
             yield path
 
 

@@ -35,17 +35,29 @@ class Found:
 
 
 def find(dataset: Dataset, lives: Lifetimes, where: str, runner: Runner) -> Found:
-    """Ask every version that has files no newer one has. Raises what the condition raises over the newest."""
+    """Ask every version that has files no newer one shows whole. Raises what the condition raises over the newest.
+
+    Rows that an overlay shadows are in their files still: an older version, without it, is asked for them.
+    """
     import numpy as np
 
     found = Found()
     seen: set[str] = set()
+    shadowed: set[str] = set()
     for version in reversed(lives.open_versions()):
         newest = version == lives.newest
         own = {key for key in lives.named_by([version]) if key not in seen}
         if not own and not newest:
             continue
         snapshot = dataset.writable.snapshot(version)
+        overlay = snapshot.overlay
+        if overlay is not None:
+            under = {file.key for file in snapshot.files if file.key not in overlay.after}
+            shadowed |= own & under
+            own -= under
+            if overlay.content.deleted:
+                # Of a deleted row it holds the key, which no condition is asked of.
+                found.files.add(overlay.key)
         seen |= own
         try:
             rows, _ = runner.matching(dataset.name, version, where)
@@ -58,12 +70,13 @@ def find(dataset: Dataset, lives: Lifetimes, where: str, runner: Runner) -> Foun
             found.unasked.append(version)
             found.files |= own
             continue
-        for number, file in enumerate(snapshot.files):
+        for number, file in enumerate(snapshot.parts):
             numbers = np.flatnonzero(rows.of_file(number, file.rows))
             if len(numbers):
                 found.files.add(file.key)
                 if newest:
                     found.rows.append((file, numbers))
+    found.files |= shadowed - seen
     return found
 
 

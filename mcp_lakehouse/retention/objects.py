@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mcp_lakehouse.store import Bucket, ObjectInfo
+from mcp_lakehouse.table import is_overlay
 
 # Keys of one request to delete.
 _BATCH = 500
@@ -16,7 +17,7 @@ def listed(bucket: Bucket, prefix: str) -> dict[str, ObjectInfo]:
     return {
         info.key: info
         for info in bucket.list(prefix)
-        if not any(part.startswith(("_", ".")) for part in info.key[start:].split("/"))
+        if is_overlay(info.key) or not any(part.startswith(("_", ".")) for part in info.key[start:].split("/"))
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from mcp_lakehouse.catalog.catalog import Catalog
+from mcp_lakehouse.catalog.catalog import Catalog, Dataset
 from mcp_lakehouse.catalog.system import System
 from mcp_lakehouse.limits import Limits
 from mcp_lakehouse.retention.forgetting import Forgetting, Means
@@ -22,11 +22,14 @@ from mcp_lakehouse.worker.process import Worker
 
 @dataclass(frozen=True, slots=True)
 class Doing:
-    """What else of the lake is needed: a loading worker, what waits to be journaled written, new rows made findable."""
+    """What else of the lake is needed: a loading worker, what waits to be journaled written, new rows made findable,
+    an overlay folded.
+    """
 
     lend: Callable[[], AbstractContextManager[Worker]]
     flush: Callable[[], object]
     index: Callable[[str], str]
+    fold: Callable[[Dataset, Mapping[str, str]], object]
 
 
 class Retention:
@@ -77,5 +80,6 @@ class Retention:
                 flush=self._doing.flush,
                 index=self._doing.index,
                 clear=self._local.clear,
+                fold=self._doing.fold,
             )
         )

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from mcp_lakehouse.catalog.catalog import DROPPED_AT, Catalog, Dataset, timestamp
+from mcp_lakehouse.catalog.catalog import Catalog, Dataset, timestamp
 from mcp_lakehouse.catalog.listing import TABLES, folder_of
+from mcp_lakehouse.catalog.properties import DROPPED_AT
 from mcp_lakehouse.catalog.system import JOURNALS, System
 from mcp_lakehouse.errors import Conflict, LakehouseError
 from mcp_lakehouse.index.generation import Generations

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from typing import Protocol
 
+from mcp_lakehouse.catalog.catalog import Catalog
+from mcp_lakehouse.catalog.properties import DROPPED_AT, RESTORABLE_UNTIL
 from mcp_lakehouse.errors import InvalidInput
+from mcp_lakehouse.limits import Limits
+from mcp_lakehouse.records import DropReport, RestoreReport
+from mcp_lakehouse.retention.dropped import check_restorable, dropping, restored
 from mcp_lakehouse.retention.records import ForgetReport, Pin, VacuumReport
 from mcp_lakehouse.retention.retention import Retention
 from mcp_lakehouse.retention.vacuum import Options
@@ -21,6 +27,8 @@ class Recording(Protocol):
 class RetentionVerbs:
     """Part of `Lakehouse`."""
 
+    catalog: Catalog
+    _limits: Limits
     # What `Recorder` gives.
     _changing: Callable[[str, str | None], AbstractContextManager[None]]
     _recording: Recording
@@ -31,6 +39,39 @@ class RetentionVerbs:
 
     def _info(self, operation: str, who: str | None) -> dict[str, str]:
         raise NotImplementedError
+
+    def drop_dataset(self, dataset: str, confirm: str, *, who: str | None = None) -> DropReport:
+        """Hide a dataset; its versions stay for `keep_days`, and `restore_dataset` brings it back."""
+        with self._changing("drop_dataset", dataset):
+            found = self.catalog.get(dataset)
+            if confirm != dataset:
+                raise InvalidInput(
+                    f"confirm is {confirm[:100]!r}, the dataset is {dataset!r}", hint="give the dataset's name again"
+                )
+            properties = dropping(self._limits.retention.keep_days, datetime.now(UTC))
+            info = self._info("drop", who)
+            found.writable.set_properties(properties=properties, info=info, at_version=found.snapshot.version)
+            return DropReport(dropped=found.name, restorable_until=properties[RESTORABLE_UNTIL])
+
+    def restore_dataset(self, dataset: str, version: int | None = None, *, who: str | None = None) -> RestoreReport:
+        """Bring back a dropped dataset, or the content of an older version as a new one."""
+        with self._changing("restore_dataset", dataset):
+            found = self.catalog.find(dataset)
+            if found is None:
+                raise self.catalog.missing(dataset)
+            check_restorable(found)
+            if version is None and not found.dropped:
+                raise InvalidInput(
+                    f"{found.name!r} is there, at version {found.snapshot.version}",
+                    hint="give version to go back to an older one; system.versions lists them",
+                )
+            if version is None:
+                # Not over a vacuum that has removed it meanwhile.
+                at, info = found.snapshot.version, self._info("undrop", who)
+                found.writable.set_properties(properties={DROPPED_AT: ""}, info=info, at_version=at)
+            else:
+                restored(found, version, self._info("restore", who))
+            return RestoreReport(dataset=found.name, version=found.table.snapshot().version)
 
     def vacuum(
         self,

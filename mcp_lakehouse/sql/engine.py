@@ -24,9 +24,11 @@ from mcp_lakehouse.sql import hints
 from mcp_lakehouse.sql.guard import RESULT_PREFIX, SYSTEM_SCHEMA, Checked, Parser, TableName, check, check_condition
 from mcp_lakehouse.sql.numbers import pack
 from mcp_lakehouse.sql.repeatable import columns_asked, repeatable_functions
+from mcp_lakehouse.sql.sources import Source
 from mcp_lakehouse.sql.values import literal, quote, wire_type
 from mcp_lakehouse.sql.views import ROW_NUMBER, ROWS_UNIT, Views, place
 from mcp_lakehouse.store.failures import FULL, local_failure
+from mcp_lakehouse.table.overlay import DELETED
 from mcp_lakehouse.worker import confine
 from mcp_lakehouse.worker.channel import Channel, Message
 
@@ -289,7 +291,7 @@ class Engine:
         return self._views.kept.source(rows.view, asked, types), True
 
     def _export(self, request: Message) -> Message:
-        """One data file's rows as an Arrow file of small compressed batches: any row is read at once.
+        """One file's rows (an overlay's without its deletions) as an Arrow file of small batches: any is read at once.
 
         Columns have their wire types (see `values.wire_type`): what JSON cannot hold is text.
         """
@@ -299,7 +301,8 @@ class Engine:
         columns = request["columns"]
         path = self._scratch / f"{request['result_id']}.arrow"
         try:
-            rows = f"SELECT {self._views.selected(source, columns)} FROM {source}"
+            seen = f" WHERE NOT {quote(DELETED)}" if request["overlay"] else ""
+            rows = f"SELECT {self._views.selected(source, columns)} FROM {source}{seen}"
             relation = self._connection.sql(rows)
             casts = ", ".join(
                 quote(column) if wire_type(type_) == str(type_) else f"CAST({quote(column)} AS {wire_type(type_)})"
@@ -321,14 +324,13 @@ class Engine:
         """What is shown of one data file (or of none, for the columns alone): see `projecting.project`."""
         from mcp_lakehouse.sql.projecting import project
 
-        columns = request["columns"]
-        if request["path"]:
-            files = f"read_parquet({literal([request['path']])})"
-            source = f"SELECT {self._views.selected(files, columns)} FROM {files}"
+        over, selected = request["overlay"], self._views.selected
+        seen = Source(request["columns"], [request["path"]] if request["path"] else [], over)
+        if seen.files:
+            (source,) = seen.base(selected, [0])
         else:
-            nothing = ", ".join(f"CAST(NULL AS {type_}) AS {quote(column)}" for column, type_ in columns)
-            source = f"SELECT {nothing} WHERE false"
-        path = self._scratch / f"{request['result_id']}.parquet" if request["path"] else None
+            source = seen.laid(selected) if over else seen.nothing()
+        path = self._scratch / f"{request['result_id']}.parquet" if request["path"] or over else None
         asked = request | {"to": str(path) if path else None}
         try:
             made = project(self._connection, self._parser, self._repeatable, source, asked)

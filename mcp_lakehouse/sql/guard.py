@@ -4,7 +4,7 @@ The tree is what DuckDB's own parser made (`json_serialize_sql`), walked against
 type, function or table function that is not listed is refused, so a new engine version can add
 nothing unseen. Text is never matched to decide safety. The same walk collects the tables a
 statement names and rewrites the few forms that the engine itself cannot resolve:
-`t AT (VERSION => n)`, `system.x`, `information_schema.tables|columns`, `SHOW TABLES`.
+`t AT (VERSION => n)`, `changes('t', n, m)`, `system.x`, `information_schema.tables|columns`, `SHOW TABLES`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ Node = dict[str, Any]
 # Where the engine keeps the datasets of schema `system`, whose own name DuckDB reserves for a catalog.
 SYSTEM_SCHEMA = "lake_system"
 RESULT_PREFIX = "lakehouse://results/"
+# The unit of a `TableName` for what `changes('t', 3, 5)` shows: at "3-5".
+CHANGES_UNIT = "c"
+_VERSION_DIGITS = 18
 
 _EXPRESSIONS = frozenset(
     "COLUMN_REF CONJUNCTION COMPARISON CONSTANT OPERATOR CAST TYPE STAR FUNCTION LAMBDA WINDOW CASE BETWEEN "
@@ -337,14 +340,17 @@ class _Walk:
         name = str(function.get("function_name", "")).lower()
         if function.get("class") != "FUNCTION":
             raise _unknown("table function form")
-        if name == "result" and not function.get("schema") and not function.get("catalog"):
-            table = TableName("result", _result_id(function))
+        if name in ("result", "changes") and not function.get("schema") and not function.get("catalog"):
+            table = TableName("result", _result_id(function)) if name == "result" else _changes(function)
             self.tables.add(table)
             alias, columns = node["alias"], node.get("column_name_alias")
             sample = node.get("sample")
-            self._replace(node, f'FROM "{table.view}"', alias or "result", whole=False)
+            view = table.view.replace('"', '""')
+            self._replace(node, f'FROM "{view}"', alias or name, whole=False)
             node["column_name_alias"] = columns or []
             node["sample"] = sample
+            # The engine has a macro for the one, in statements that cannot be rewritten, and nothing for the other.
+            self.must_rewrite = self.must_rewrite or name == "changes"
             return
         if name not in _TABLE_FUNCTIONS or function.get("schema") or function.get("catalog"):
             raise StatementRefused(
@@ -444,8 +450,7 @@ def _at_value(at: Node) -> tuple[str, str]:
 
 def _result_id(function: Node) -> str:
     arguments = function.get("arguments") or []
-    expression = arguments[0].get("expression", {}) if len(arguments) == 1 else {}
-    text = str((expression.get("literal") or {}).get("text", "")) if expression.get("class") == "CONSTANT" else ""
+    text = _constant(arguments[0].get("expression", {})) if len(arguments) == 1 else ""
     identifier = text.removeprefix(RESULT_PREFIX)
     if not _RESULT_ID.fullmatch(identifier):
         raise StatementRefused(
@@ -453,6 +458,23 @@ def _result_id(function: Node) -> str:
             hint=f"write FROM result('{RESULT_PREFIX}…') with a result_uri that sql returned",
         )
     return identifier
+
+
+def _changes(function: Node) -> TableName:
+    values = [_constant(argument.get("expression", {})) for argument in function.get("arguments") or []]
+    versions = all(value.isdecimal() and len(value) <= _VERSION_DIGITS for value in values[1:])
+    if len(values) not in (2, 3) or not values[0] or not versions:
+        raise StatementRefused(
+            "changes() takes a dataset's name and two versions as constants",
+            hint="write FROM changes('dataset', 3, 5), or changes('dataset', 3) up to the newest version",
+        )
+    first, last = int(values[1]), str(int(values[2])) if len(values) > 2 else ""
+    return TableName("", _folded(values[0]), CHANGES_UNIT, f"{first}-{last}")
+
+
+def _constant(expression: Node) -> str:
+    """The text of a constant, "" of anything else."""
+    return str((expression.get("literal") or {}).get("text", "")) if expression.get("class") == "CONSTANT" else ""
 
 
 def _unknown(what: str) -> StatementRefused:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from mcp_lakehouse.sql.numbers import Rows, unpack
 from mcp_lakehouse.sql.repeated import Reads, Repeated
 from mcp_lakehouse.sql.results import Results, StoredResult
 from mcp_lakehouse.sql.streaming import Recording, Streams, Told
+from mcp_lakehouse.sql.wanted import Parameters, Resolve, WantedTable
 from mcp_lakehouse.sql.worker_config import worker_config
 from mcp_lakehouse.table import TableColumn
 from mcp_lakehouse.worker.channel import Message
@@ -30,22 +31,6 @@ from mcp_lakehouse.worker.process import Worker
 _EXPORT_SECONDS = 1_800.0
 # Statements whose tables are remembered.
 _KEPT_STATEMENTS = 256
-
-
-@dataclass(frozen=True, slots=True)
-class WantedTable:
-    """A table a statement names. `local`: a CTE has that name too; `held`: the content the worker has."""
-
-    table: TableName
-    local: bool
-    held: str | None
-
-
-# Values for a statement: by position or by name.
-Parameters = Sequence[Json] | Mapping[str, Json] | None
-# For each wanted table what the worker is to hold under its name, or None where it is a CTE only.
-# {"token", "version"?, "columns", "files"} or {"token", "columns", "rows"} or {"token", "result"}.
-Resolve = Callable[[Sequence[WantedTable]], list[Message | None]]
 
 
 class Runner:
@@ -68,7 +53,7 @@ class Runner:
         self._limits = limits
         self._scratch = scratch
         self._data = [str(folder) for folder in data]
-        self._pool = Pool(self._start, size=limits.sql.workers, what="sql")
+        self._pool = Pool(self._start, size=limits.sql.workers, what="sql", folders=data)
         self._repeated = Repeated()
         # What a text named when it ran last; `held` is what its worker holds since.
         self._named: dict[str, Sequence[WantedTable]] = {}
@@ -245,15 +230,20 @@ class Runner:
         to: Path,
         *,
         batch_rows: int,
+        overlay: bool,
         cancel: CancelToken,
     ) -> None:
-        """One data file's rows as an Arrow file at `to`, in batches of so many rows, with wire types."""
+        """One data file's rows as an Arrow file at `to`, in batches of so many rows, with wire types.
+
+        `overlay`: it is one, and its deletions are left out.
+        """
         request: Message = {
             "op": "export",
             "dataset": dataset,
             "path": str(path),
             "columns": [[column.name, column.type] for column in columns],
             "batch_rows": batch_rows,
+            "overlay": overlay,
             "result_id": self._results.new_identifier(),
             "cpu_seconds": _EXPORT_SECONDS,
         }
@@ -269,15 +259,19 @@ class Runner:
         shown: Mapping[str, Json],
         *,
         to: Path,
+        overlay: tuple[Path, Sequence[str]] | None = None,
     ) -> tuple[int, list[Column]]:
         """What is shown of one data file as a Parquet file at `to` (none where no row is), with its rows and columns.
 
-        `shown` is what `projecting.project` takes. Without a path only the columns are told. Raises as that does.
+        `shown` is what `projecting.project` takes. Of rows that an `overlay` shadows (its file, and the columns it
+        goes by) nothing is; without a path it is the overlay's own rows that are shown, and without both only the
+        columns are told. Raises as that does.
         """
         request: Message = {
             "op": "project",
             "dataset": dataset,
             "path": None if path is None else str(path),
+            "overlay": None if overlay is None else {"file": str(overlay[0]), "by": list(overlay[1]), "after": []},
             "columns": [[column.name, column.type] for column in columns],
             "max_chars": self._limits.sql.statement_chars,
             "result_id": self._results.new_identifier(),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mcp_lakehouse.sql.batches import Batches
-    from mcp_lakehouse.sql.runner import Parameters
+    from mcp_lakehouse.sql.wanted import Parameters
 
 Form = Literal["arrow", "csv", "ndjson"]
 # A context that makes a span, and puts a failure inside it on record.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mcp_lakehouse.errors import from_wire
+from mcp_lakehouse.sql.changed import changed_rows, feed_columns
 from mcp_lakehouse.sql.guard import SYSTEM_SCHEMA, Checked, TableName
 from mcp_lakehouse.sql.kept_columns import KeptColumns
-from mcp_lakehouse.sql.values import literal, quote
+from mcp_lakehouse.sql.sources import Source
+from mcp_lakehouse.sql.values import quote
 from mcp_lakehouse.worker.channel import Channel, Message
 
 if TYPE_CHECKING:
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
 # The views that number their rows (unit of `TableName.at_unit`), and the column they number them in.
 ROWS_UNIT = "r"
 ROW_NUMBER = "lakehouse row"
-_NUMBERED = f'(file_index::BIGINT << 40) | file_row_number AS "{ROW_NUMBER}"'
 _KEPT_RESULTS = 16
 _KEPT_VERSIONS = 200
 _KEPT_HIDDEN = 1_000
@@ -154,28 +156,24 @@ class Views:
         else:
             numbered = table.at_unit == ROWS_UNIT
             self.kept.forget(at[1])
-            self._hold_files(name, definition["columns"], definition["files"], numbered=numbered)
-            self.columns[at] = definition["columns"]
+            self._hold_files(name, definition, numbered=numbered)
+            columns = definition["columns"]
+            self.columns[at] = feed_columns(columns) if "changes" in definition else columns
         self._held[at] = definition["token"]
 
-    def _hold_files(
-        self, name: str, columns: Sequence[Sequence[str]], files: Sequence[str], *, numbered: bool = False
-    ) -> None:
-        if not files:
-            nothing = ", ".join(f"CAST(NULL AS {type_}) AS {quote(column)}" for column, type_ in columns)
-            if numbered:
-                nothing = f"CAST(NULL AS BIGINT) AS {quote(ROW_NUMBER)}, {nothing}"
-            self._connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT {nothing} WHERE false")
-            return
-        # union_by_name keeps the statistics that several files lose otherwise (joins were 2x slower).
-        by_name = ", union_by_name = true" if len(files) > 1 else ""
-        source = f"read_parquet({literal(list(files))}{by_name})"
-        select = self.selected(source, columns)
-        if numbered:
-            select = f"{_NUMBERED}, {select}"
-        self._connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT {select} FROM {source}")
+    def _hold_files(self, name: str, definition: Message, *, numbered: bool) -> None:
+        columns = definition["columns"]
+        rows = Source(columns, definition["files"], definition.get("overlay"))
+        if "changes" in definition:
+            before = definition["changes"]
+            older = Source(before["columns"], before["files"], before.get("overlay"))
+            # What was replaced by a column of another type may not be one of its values.
+            select = changed_rows(older, rows, definition, partial(self.selected, cast="TRY_CAST"))
+        else:
+            select = rows.select(self.selected, ROW_NUMBER if numbered else None)
+        self._connection.execute(f"CREATE OR REPLACE VIEW {name} AS {select}")
 
-    def selected(self, source: str, columns: Sequence[Sequence[str]]) -> str:
+    def selected(self, source: str, columns: Sequence[Sequence[str]], *, cast: str = "CAST") -> str:
         """The select list that gives a table's columns and types from files, of which older ones may have fewer."""
         found = self._connection.sql(f"SELECT * FROM {source} LIMIT 0")
         have = dict(zip(found.columns, (str(type_) for type_ in found.types), strict=True))
@@ -184,7 +182,7 @@ class Views:
         return ", ".join(
             quote(column)
             if have.get(column) == type_
-            else f"CAST({quote(column) if column in have else 'NULL'} AS {type_}) AS {quote(column)}"
+            else f"{cast}({quote(column) if column in have else 'NULL'} AS {type_}) AS {quote(column)}"
             for column, type_ in columns
         )
 

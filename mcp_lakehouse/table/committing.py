@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from mcp_lakehouse.errors import Conflict, LakehouseError, StorageFailed
 from mcp_lakehouse.store import Bucket
-from mcp_lakehouse.table.actions import Draft, commit_bytes, txn_id
+from mcp_lakehouse.table.actions import Draft, changed_metadata, commit_bytes, txn_id
 from mcp_lakehouse.table.log import LogState, join
+from mcp_lakehouse.table.overlay import FOLDER, OVERLAY, read_overlay, written
 from mcp_lakehouse.table.reading import LogReader, write_checkpoint
-from mcp_lakehouse.table.values import DataFile, StagedFile
+from mcp_lakehouse.table.values import DataFile, Overlay, OverlayRows, StagedFile
 
 ABSENT = -1
 CHECKPOINT_COMMITS = 100
@@ -25,6 +27,14 @@ _UNNAMED_SECONDS = 3_600.0
 
 # What a commit is to do on top of a state (`None`: there is no table). Asked again after a lost race.
 Plan = Callable[[LogState | None], Draft]
+
+
+@dataclass(frozen=True, slots=True)
+class StagedOverlay:
+    """A finished file that is to be the table's overlay, and what it holds."""
+
+    file: StagedFile
+    content: OverlayRows
 
 
 class Committer:
@@ -47,7 +57,12 @@ class Committer:
         self._local = bucket.local_path(prefix) is not None
 
     def commit(
-        self, plan: Plan, staged: Sequence[StagedFile], transactions: Mapping[str, int], at_version: int | None
+        self,
+        plan: Plan,
+        staged: Sequence[StagedFile],
+        transactions: Mapping[str, int],
+        at_version: int | None,
+        overlay: StagedOverlay | None = None,
     ) -> int:
         """Commit and return the version; the staged files are gone then.
 
@@ -56,6 +71,7 @@ class Committer:
         server is down (then they stay, and nothing names them).
         """
         placed: list[DataFile] = []
+        laid: list[DataFile] = []
         clocks = time.time(), time.monotonic()
         arriving = False
         try:
@@ -64,28 +80,56 @@ class Committer:
                 self._check(state, transactions, at_version)
                 draft = plan(state)
                 if not placed:
-                    self._place(staged, placed)
-                self._check_placed(placed, clocks)
+                    self._place(staged, placed, "")
+                if overlay is not None and not laid:
+                    self._place([overlay.file], laid, f"{FOLDER}/")
+                self._check_placed([*placed, *laid], clocks)
                 version = 0 if state is None else state.version + 1
+                draft = self._with_overlay(draft, state, placed, laid, overlay)
                 data = commit_bytes(draft, placed, transactions, state, self._prefix)
                 arriving = True
-                won = self._put(version, data, placed)
+                won = self._put(version, data, [*placed, *laid])
                 arriving = False
                 if won:
                     self._adopt(state, version, data)
-                    _take(staged)
+                    _take([*staged, *([overlay.file] if overlay is not None else [])])
                     self._checkpoint(version)
                     return version
             raise Conflict(f"other writers of {self._prefix!r} kept winning", hint="try again when fewer are at work")
         except StorageFailed:
             # A server that is down would only be waited for again; on a full disk the room is wanted back.
             if not arriving and self._local:
-                self._discard(placed)
+                self._discard([*placed, *laid])
             raise
         except BaseException:
             if not arriving:
-                self._discard(placed)
+                self._discard([*placed, *laid])
             raise
+
+    def _with_overlay(
+        self,
+        draft: Draft,
+        state: LogState | None,
+        placed: Sequence[DataFile],
+        laid: Sequence[DataFile],
+        overlay: StagedOverlay | None,
+    ) -> Draft:
+        """The draft with the new overlay, or with the one that stays and does not reach what is added now."""
+        metadata = draft.metadata or (state.metadata if state else None)
+        if metadata is None:
+            return draft
+        if overlay is not None:
+            (file,) = laid
+            now = Overlay(file.key, file.bytes, overlay.content, file.statistics)
+        elif not placed:
+            return draft
+        else:
+            before = read_overlay(metadata.properties.get(OVERLAY), self._prefix)
+            if before is None:
+                return draft
+            now = replace(before, after=before.after | {file.key for file in placed})
+        properties = {OVERLAY: written(now, self._prefix)}
+        return replace(draft, metadata=changed_metadata(metadata, None, None, properties))
 
     def _check(self, state: LogState | None, transactions: Mapping[str, int], at_version: int | None) -> None:
         newest = ABSENT if state is None else state.version
@@ -100,7 +144,7 @@ class Committer:
                     hint="nothing is left to do: ask transaction_version first",
                 )
 
-    def _place(self, staged: Sequence[StagedFile], placed: list[DataFile]) -> None:
+    def _place(self, staged: Sequence[StagedFile], placed: list[DataFile], folder: str) -> None:
         # Names sort in the order of writing, so that every reader sees the rows in one order.
         start = f"part-{time.time_ns():016x}"
         for number, file in enumerate(staged):
@@ -110,7 +154,7 @@ class Committer:
                     f"the staged file {file.path.name} has {size} bytes, not {file.bytes}: it is not whole",
                     hint="check the free space where files are staged, and load again",
                 )
-            key = join(self._prefix, f"{start}-{number:04d}-{uuid4().hex[:12]}.parquet")
+            key = join(self._prefix, f"{folder}{start}-{number:04d}-{uuid4().hex[:12]}.parquet")
             placed.append(DataFile(key, file.bytes, file.rows, file.statistics))
             self._bucket.upload(file.path, key)
 

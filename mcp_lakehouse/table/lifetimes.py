@@ -10,10 +10,9 @@ from datetime import UTC, datetime
 from urllib.parse import unquote
 
 from mcp_lakehouse.table.log import LogState, Replay, join
+from mcp_lakehouse.table.overlay import OVERLAY
 from mcp_lakehouse.table.reading import LogReader
 from mcp_lakehouse.table.retired import retirements
-
-OVERLAY = "lakehouse.overlay"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from mcp_lakehouse.errors import Conflict, NotFound
 from mcp_lakehouse.table.actions import Draft, changed_metadata, new_metadata
 from mcp_lakehouse.table.evolution import evolve, exact_in_double
 from mcp_lakehouse.table.log import LogState
+from mcp_lakehouse.table.overlay import OVERLAY, read_overlay
 from mcp_lakehouse.table.protocol import OURS, check_columns, check_readable, check_writable
 from mcp_lakehouse.table.retired import OF_THE_TABLE
 from mcp_lakehouse.table.values import TableColumn
@@ -34,7 +35,7 @@ def appended(state: LogState, columns: Sequence[TableColumn], change: Change, na
     """More rows; the columns grow as far as that loses nothing. Raises `SchemaMismatch`."""
     check_readable(state, name)
     check_writable(state, name, removes=False)
-    return _changing(state, Draft("WRITE", change.info), _evolved(state, columns), change)
+    return _changing(state, Draft("WRITE", change.info), _evolved(state, columns, name), change)
 
 
 def replaced(state: LogState, columns: Sequence[TableColumn], change: Change, name: str) -> Draft:
@@ -42,7 +43,7 @@ def replaced(state: LogState, columns: Sequence[TableColumn], change: Change, na
     check_readable(state, name)
     check_writable(state, name, removes=True)
     draft = Draft("REPLACE TABLE AS SELECT", change.info, removed=tuple(state.files.values()))
-    return _changing(state, draft, columns, change)
+    return _changing(state, draft, columns, _folding(change))
 
 
 def rewritten(
@@ -54,7 +55,7 @@ def rewritten(
     *,
     data_change: bool,
 ) -> Draft:
-    """Other files in the place of some. Raises `Conflict` if one of those is not there any more."""
+    """Other files in the place of some and of the overlay. Raises `Conflict` if one of those is not there any more."""
     check_readable(state, name)
     check_writable(state, name, removes=data_change)
     present = {file.key: file for file in state.files.values()}
@@ -65,9 +66,19 @@ def rewritten(
         )
     removed = tuple(present[key] for key in dict.fromkeys(remove))
     operation = "WRITE" if data_change else "OPTIMIZE"
-    draft = Draft(operation, change.info, removed=removed, data_change=data_change)
-    merged = None if columns is None else _evolved(state, columns)
-    return _changing(state, draft, merged, change)
+    # Who does not know the overlay sees other rows when it is folded, although nobody else does.
+    folds = bool(state.metadata.properties.get(OVERLAY))
+    draft = Draft(operation, change.info, removed=removed, data_change=data_change or folds)
+    merged = None if columns is None else _evolved(state, columns, name)
+    return _changing(state, draft, merged, _folding(change))
+
+
+def laid_over(state: LogState, columns: Sequence[TableColumn] | None, change: Change, name: str) -> Draft:
+    """Rows and deletions in a new overlay, or in none; the files stay."""
+    check_readable(state, name)
+    check_writable(state, name, removes=True)
+    merged = None if columns is None else _evolved(state, columns, name)
+    return _changing(state, Draft("WRITE", change.info), merged, _folding(change))
 
 
 def described(state: LogState, change: Change, name: str) -> Draft:
@@ -100,9 +111,16 @@ def existing(state: LogState | None, name: str) -> LogState:
     return state
 
 
-def _evolved(state: LogState, columns: Sequence[TableColumn]) -> tuple[TableColumn, ...]:
+def _folding(change: Change) -> Change:
+    """The change, without an overlay after it."""
+    return replace(change, properties={**change.properties, OVERLAY: None})
+
+
+def _evolved(state: LogState, columns: Sequence[TableColumn], name: str) -> tuple[TableColumn, ...]:
     current = state.metadata.columns
-    return evolve(current, columns, exact_in_double(current, state.files.values()))
+    overlay = read_overlay(state.metadata.properties.get(OVERLAY), name)
+    files = [*state.files.values(), *([overlay.file] if overlay is not None else [])]
+    return evolve(current, columns, exact_in_double(current, files))
 
 
 def _changing(state: LogState, draft: Draft, columns: Sequence[TableColumn] | None, change: Change) -> Draft:

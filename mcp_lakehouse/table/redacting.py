@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 from mcp_lakehouse.store import Bucket
 from mcp_lakehouse.table.log import Action, join
+from mcp_lakehouse.table.overlay import OVERLAY
 from mcp_lakehouse.table.reading import LogReader, write_checkpoint
 
 # What is left of a version's actions.
@@ -78,12 +79,23 @@ def _redacted(action: Action, prefix: str, keys: Collection[str], words: Collect
             left = {"numRecords": stats["numRecords"]} if "numRecords" in stats else {}
             if left != stats:
                 return {**action, kind: {**action[kind], "stats": json.dumps(left, separators=(",", ":"))}}
+    if "metaData" in action:
+        return _without_overlay_bounds(action, keys)
     told = action.get("commitInfo", {}).get("lakehouse")
     if told and words:
         left = {name: _without(value, words) if isinstance(value, str) else value for name, value in told.items()}
         if left != told:
             return {**action, "commitInfo": {**action["commitInfo"], "lakehouse": left}}
     return action
+
+
+def _without_overlay_bounds(action: Action, keys: Collection[str]) -> Action:
+    configuration = action["metaData"].get("configuration") or {}
+    overlay = json.loads(configuration.get(OVERLAY) or "{}")
+    if overlay.get("key") not in keys or not overlay.get("statistics"):
+        return action
+    left = {**configuration, OVERLAY: json.dumps({**overlay, "statistics": {}}, separators=(",", ":"))}
+    return {**action, "metaData": {**action["metaData"], "configuration": left}}
 
 
 def _without(text: str, words: Collection[str]) -> str:

@@ -15,16 +15,27 @@ from types import MappingProxyType
 from mcp_lakehouse.errors import Conflict, NotFound
 from mcp_lakehouse.store import Bucket
 from mcp_lakehouse.table.actions import Draft
-from mcp_lakehouse.table.committing import Committer
+from mcp_lakehouse.table.committing import Committer, StagedOverlay
 from mcp_lakehouse.table.history import History
 from mcp_lakehouse.table.lifetimes import Lifetimes, read_lifetimes
 from mcp_lakehouse.table.log import LogState, Replay, parse_commit
-from mcp_lakehouse.table.plans import Change, appended, created, described, existing, replaced, restored, rewritten
+from mcp_lakehouse.table.overlay import OVERLAY, read_overlay, visible_rows
+from mcp_lakehouse.table.plans import (
+    Change,
+    appended,
+    created,
+    described,
+    existing,
+    laid_over,
+    replaced,
+    restored,
+    rewritten,
+)
 from mcp_lakehouse.table.protocol import check_readable
 from mcp_lakehouse.table.reading import LogReader
 from mcp_lakehouse.table.redacting import Redaction, redact
 from mcp_lakehouse.table.retired import Retirement, retirement
-from mcp_lakehouse.table.values import Commit, Snapshot, StagedFile, TableColumn
+from mcp_lakehouse.table.values import Commit, OverlayRows, Snapshot, StagedFile, TableColumn
 
 _OLD_VERSIONS_KEPT = 8
 _NO_INFO: Mapping[str, str] = MappingProxyType({})
@@ -182,18 +193,44 @@ class Table:
     ) -> int:
         """Put new files in the place of some (by key): an upsert, a deletion, a compaction.
 
-        `columns`, where given, grow as in an append. Raises `Conflict` if anything was committed since
-        `at_version`; with `data_change=False` (rows only move) only if those files or the columns changed.
+        `columns`, where given, grow as in an append. The overlay of that version goes: what it holds must be in the
+        new files, and what it shadows not. Raises `Conflict` if anything was committed since `at_version`; with
+        `data_change=False` (rows only move) only if those files, the overlay or the columns changed.
         """
         change = Change(info, description, properties)
 
         def plan(state: LogState | None) -> Draft:
             base = existing(state, self._prefix)
-            if not data_change and base.metadata.columns != self.snapshot(at_version).columns:
-                raise Conflict(f"the columns of {self._prefix!r} have changed", hint="read it again and redo the work")
+            if not data_change:
+                self._check_unmoved(base, self.snapshot(at_version))
             return rewritten(base, remove, columns, change, self._prefix, data_change=data_change)
 
         return self._committer.commit(plan, add, transactions, at_version if data_change else None)
+
+    def lay_over(
+        self,
+        staged: StagedFile | None,
+        content: OverlayRows,
+        *,
+        at_version: int,
+        info: Mapping[str, str] = _NO_INFO,
+        transactions: Mapping[str, int] = _NO_TRANSACTIONS,
+        columns: Sequence[TableColumn] | None = None,
+        description: str | None = None,
+        properties: Mapping[str, str | None] = _SAME,
+    ) -> int:
+        """Put an overlay over all files there are, in the place of the one before; `None` for none.
+
+        The file has the table's columns and `DELETED`, and holds what `content` says. `columns`, where given, grow
+        as in an append. Raises `Conflict` if anything was committed since `at_version`.
+        """
+        change = Change(info, description, properties)
+        overlay = None if staged is None else StagedOverlay(staged, content)
+
+        def plan(state: LogState | None) -> Draft:
+            return laid_over(existing(state, self._prefix), columns, change, self._prefix)
+
+        return self._committer.commit(plan, (), transactions, at_version, overlay)
 
     def set_properties(
         self,
@@ -229,10 +266,11 @@ class Table:
             base = existing(state, self._prefix)
             self._check_kept(base, version)
             draft = restored(base, self._reader.open_version(version, base.version), change, self._prefix)
-            for file in draft.restored:
-                if not self._bucket.exists(file.key):
+            overlay = read_overlay((draft.metadata or base.metadata).properties.get(OVERLAY), self._prefix)
+            for key in [file.key for file in draft.restored] + ([overlay.key] if overlay is not None else []):
+                if not self._bucket.exists(key):
                     raise NotFound(
-                        f"version {version} of {self._prefix!r} has lost the file {file.key}",
+                        f"version {version} of {self._prefix!r} has lost the file {key}",
                         hint="restore that file from a copy, or choose another version",
                     )
             return draft
@@ -267,6 +305,14 @@ class Table:
                 self._state = self._reader.advance(self._state)
             return self._state
 
+    def _check_unmoved(self, state: LogState, read: Snapshot) -> None:
+        """Raise `Conflict` where what was read has other columns or another overlay by now."""
+        overlay = read_overlay(state.metadata.properties.get(OVERLAY), self._prefix)
+        if state.metadata.columns != read.columns:
+            raise Conflict(f"the columns of {self._prefix!r} have changed", hint="read it again and redo the work")
+        if (overlay and overlay.key) != (read.overlay and read.overlay.key):
+            raise Conflict(f"the overlay of {self._prefix!r} has changed", hint="read it again and redo the work")
+
     def _newest(self, state: LogState) -> Snapshot:
         if self._shown is None or self._shown[0] is not state:
             self._shown = state, self._snapshot_of(state)
@@ -284,12 +330,14 @@ class Table:
     def _snapshot_of(self, state: LogState) -> Snapshot:
         check_readable(state, self._prefix)
         files = tuple(sorted(state.files.values(), key=lambda file: file.key))
+        overlay = read_overlay(state.metadata.properties.get(OVERLAY), self._prefix)
         return Snapshot(
             version=state.version,
             columns=state.metadata.columns,
             files=files,
-            rows=sum(file.rows for file in files),
+            rows=visible_rows(files, overlay),
             description=state.metadata.description,
             properties=state.metadata.properties,
             updated_at=state.updated_at,
+            overlay=overlay,
         )

@@ -60,6 +60,7 @@ LINES_WITH_A_REASON = 600
 LONGER = {
     "mcp_lakehouse/lakehouse.py": "the façade: one short method for each verb",
     "mcp_lakehouse/ingest/load.py": "one load from its source to its commit",
+    "mcp_lakehouse/records.py": "what verbs answer with, one record after the other",
     "mcp_lakehouse/sql/engine.py": "everything that runs inside the locked worker",
     "mcp_lakehouse/sql/guard.py": "one walk over the statement's tree, read as a whole by whoever reviews it",
 }

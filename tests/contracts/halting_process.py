@@ -1,6 +1,6 @@
 """Run by the suites in a process of its own: an append that halts when its files are up and its commit is not.
 
-`ADDRESS STAGING`: prints `halted` and waits to be killed.
+`ADDRESS STAGING [overlay]`: prints `halted` and waits to be killed; what is appended may be an overlay instead.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mcp_lakehouse.store import Bucket, open_bucket
-from mcp_lakehouse.table import StagedFile, Table, TableColumn
+from mcp_lakehouse.table import OverlayRows, StagedFile, Table, TableColumn
 
 
 class HaltingBucket:
@@ -30,13 +30,16 @@ class HaltingBucket:
         sys.stdin.read()
 
 
-def main(address: str, staging: str) -> None:
+def main(address: str, staging: str, what: str = "rows") -> None:
     path = Path(staging) / "halting.parquet"
     pq.write_table(pa.table({"id": list(range(1000))}), path)
     staged = StagedFile(path, path.stat().st_size, 1000, {})
     table = Table(HaltingBucket(open_bucket(address, os.environ)), "tables/numbers")  # type: ignore[arg-type]
-    table.create_or_append([TableColumn("id", "BIGINT")], [staged])
+    if what == "overlay":
+        table.lay_over(staged, OverlayRows(("id",), 1000, 0, 0), at_version=0)
+    else:
+        table.create_or_append([TableColumn("id", "BIGINT")], [staged])
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(*sys.argv[1:])

@@ -32,7 +32,11 @@ NO_RESULT = "lakehouse://results/" + "0" * 32
         ("describe_dataset", {"dataset": ["people"]}, 'dataset must be a string, not ["people"].'),
         ("ingest", {"source": 5}, "source must be a string or a list of strings or an object with text and name"),
         ("ingest", {"source": {"text": "a"}}, "source must be"),
-        ("ingest", {"source": "a", "mode": "merge"}, 'mode must be "append" or "replace" or "upsert", not "merge".'),
+        (
+            "ingest",
+            {"source": "a", "mode": "merge"},
+            'mode must be "append" or "replace" or "upsert" or "delete", not "merge".',
+        ),
         ("ingest", {"source": "a", "key": 5}, "key must be a list of strings, not 5."),
         ("search", {"query": "a", "mode": "fuzzy"}, 'mode must be "hybrid" or "vector" or "keyword", not "fuzzy".'),
         ("search", {"query": "a", "datasets": "people"}, 'datasets must be a list of strings, not "people".'),

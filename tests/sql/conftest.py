@@ -12,7 +12,8 @@ import pytest
 from mcp_lakehouse.errors import NotFound
 from mcp_lakehouse.limits import Limits, SqlLimits
 from mcp_lakehouse.sql.results import Results
-from mcp_lakehouse.sql.runner import Runner, WantedTable
+from mcp_lakehouse.sql.runner import Runner
+from mcp_lakehouse.sql.wanted import WantedTable
 from mcp_lakehouse.worker.channel import Message
 
 COLUMNS = {

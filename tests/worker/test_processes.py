@@ -207,3 +207,29 @@ def test_a_closed_channel_says_so() -> None:
     with pytest.raises(ChannelClosed):
         right.receive()
     right.close()
+
+
+def test_a_folder_in_the_place_of_another_gets_a_worker_of_its_own(tmp_path: Path) -> None:
+    made = 0
+
+    def start() -> Worker:
+        nonlocal made
+        made += 1
+        folder = tmp_path / f"scratch-{made}"
+        folder.mkdir()
+        return sql_worker(folder)
+
+    data, held = tmp_path / "data", tmp_path / "held"
+    data.mkdir()
+    pool = Pool(start, size=1, what="sql", folders=[data])
+    with pool.lend(timeout_seconds=5) as first:
+        pass
+    with pool.lend(timeout_seconds=5) as same:
+        assert same is first
+    # As when a disk is taken away and mounted again: the confined worker may not read what lies there now.
+    data.rename(held)
+    data.mkdir()
+    with pool.lend(timeout_seconds=5) as other:
+        assert other is not first
+    assert not first.alive
+    pool.close()

@@ -42,9 +42,9 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:
         ] = "concise",
     ) -> CallToolResult:
         """Run one read-only DuckDB statement over the datasets (by name, no schema). Old versions:
-        t AT (VERSION => 3). An earlier result: FROM result('<result_uri>'). About the lake itself:
-        system.datasets, columns, versions, operations, errors, spans, rejects. Big results are cut; their
-        result_uri holds all rows. Aggregate in SQL rather than reading rows."""
+        t AT (VERSION => 3); rows that differ: changes('t', 3, 5). An earlier result: FROM result('<result_uri>').
+        About the lake itself: system.datasets, columns, versions, operations, errors, spans, rejects. Big results
+        are cut; their result_uri holds all rows. Aggregate in SQL rather than reading rows."""
         detailed = response_format == "detailed"
         answer = await calls.run(lambda token: lake.sql(statement, params, max_rows, detailed=detailed, cancel=token))
         return result(answer, ROOMY_CHARS if detailed or max_rows > _PREVIEW_ROWS else PLAIN_CHARS)

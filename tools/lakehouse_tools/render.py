@@ -157,6 +157,8 @@ def _(record: DatasetDescription) -> str:
 @text.register
 def _(record: IngestReport) -> str:
     counts = ["unchanged" if record.unchanged else f"{record.rows_added:,} rows added"]
+    if record.rows_deleted:
+        counts = [f"{record.rows_deleted:,} rows deleted"]
     if record.rows_updated:
         counts.append(f"{record.rows_updated:,} updated")
     if record.rows_rejected:

@@ -43,9 +43,9 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls, subscribers:
             str | list[str] | Inline, Field(description="path, folder, glob, several, or {text, name: 'x.csv'}")
         ],
         dataset: str | None = None,
-        mode: Literal["append", "replace", "upsert"] = "append",
+        mode: Literal["append", "replace", "upsert", "delete"] = "append",
         key: Annotated[
-            list[str] | None, Field(description="columns that identify a row (upsert; documents need none)")
+            list[str] | None, Field(description="columns that identify a row (upsert, delete; documents need none)")
         ] = None,
         text: Annotated[list[str] | None, Field(description="columns to make searchable")] = None,
         description: str | None = None,
@@ -53,7 +53,7 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls, subscribers:
     ) -> CallToolResult:
         """Load CSV, TSV, JSON, NDJSON, Parquet, Arrow, Excel, PDF, Markdown, HTML or text files into a dataset
         (default name: the file's) as one new version, or none. Types are inferred; bad rows go to rejects_uri.
-        The same bytes twice change nothing (unchanged=true)."""
+        The same bytes twice change nothing (unchanged=true). delete: rows with a key of the source go."""
 
         def work(token: CancelToken) -> IngestReport:
             given = {"text": source["text"], "name": source["name"]} if isinstance(source, dict) else source
