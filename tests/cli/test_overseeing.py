@@ -6,6 +6,8 @@ from cli.conftest import Cli
 
 
 def test_failures_are_listed_with_their_hints(cli: Cli) -> None:
+    (cli.folder / "t.csv").write_text("a\n1\n")
+    cli("ingest", "t.csv")
     cli("sql", "FROM nothing_of_this_name", expect=1)
     cli("describe", "neither", expect=1)
     told = cli("errors")
@@ -19,6 +21,8 @@ def test_failures_are_listed_with_their_hints(cli: Cli) -> None:
 
 
 def test_index_builds_are_listed(cli: Cli) -> None:
+    (cli.folder / "t.csv").write_text("a\n1\n")
+    cli("ingest", "t.csv")
     assert "no index was built yet" in cli("trials").stderr
     (cli.folder / "notes.md").write_text("# Bees\n\nThey sleep at night.\n")
     cli("ingest", "notes.md")

@@ -167,9 +167,20 @@ def test_results_under_way_are_counted(alone: Flown) -> None:
     reader = alone.client.do_get(flight.Ticket(ENDLESS.encode()))
     reader.read_chunk()
     # Waits for the worker, in the second place.
-    waiting = threading.Thread(target=lambda: alone.table("SELECT 1"))
-    waiting.start()
     deadline = time.monotonic() + 30
+
+    def wait() -> None:
+        refused = True
+        while refused and time.monotonic() < deadline:
+            try:
+                alone.table("SELECT 1")
+                refused = False
+            except flight.FlightServerError as error:
+                # The other one was in that place.
+                assert "2 results" in str(error)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
     told: dict[str, str] = {}
     patience = flight.FlightCallOptions(timeout=0.3)
     while not told.get("message", "").startswith("2 results") and time.monotonic() < deadline:

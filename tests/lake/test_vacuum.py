@@ -99,11 +99,11 @@ def test_files_wait_for_whoever_reads_a_version_that_was_just_retired(
 def test_versions_whose_files_are_all_needed_stay(place: Place) -> None:
     with keeping(place) as lake:
         for number in range(4):
-            lake.ingest(inline("grown", f"a,b\n{number},x\n"))
-        report = lake.vacuum("grown", at_once=True).datasets[0]
+            lake.ingest(inline("whole_history", f"a,b\n{number},x\n"))
+        report = lake.vacuum("whole_history", at_once=True).datasets[0]
         assert (report.retired, report.files_removed) == ([], 0)
-        assert lake.catalog.get("grown").snapshot.version == 3
-        assert rows(lake, "SELECT count(*) FROM grown AT (VERSION => 0)") == [[1]]
+        assert lake.catalog.get("whole_history").snapshot.version == 3
+        assert rows(lake, "SELECT count(*) FROM whole_history AT (VERSION => 0)") == [[1]]
 
 
 def test_a_pinned_version_stays_until_it_is_unpinned(place: Place) -> None:

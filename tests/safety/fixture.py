@@ -45,7 +45,7 @@ _SETTINGS = {
     "sql_workers": "3",
 }
 # The lake's own books and disposable state change with every call.
-_WRITTEN_BY_THE_LAKE = ("_cache", "system")
+_WRITTEN_BY_THE_LAKE = ("_cache", "system", "_errors")
 
 
 @dataclass(frozen=True, slots=True)
