@@ -21,7 +21,7 @@ from mcp_lakehouse.catalog.versions import Versions
 from mcp_lakehouse.errors import InvalidInput, NotAllowed, NotFound, StorageFailed, UnsupportedLake
 from mcp_lakehouse.names import as_kept, is_name
 from mcp_lakehouse.records import DatasetSummary, LineageEntry
-from mcp_lakehouse.store.homes import Home, home_named
+from mcp_lakehouse.store.homes import PRIMARY, Home, home_named
 from mcp_lakehouse.table import Commit, Snapshot, Table
 
 # Each look at a remote log is a round trip of its own.
@@ -130,10 +130,13 @@ class Catalog:
     def table(self, name: str, bucket: str | None = None) -> Table:
         """The table behind a valid name, whether or not it exists yet; a new one is made in the `bucket` named.
 
-        Raises `InvalidInput` for a bucket that is none, or is not where the dataset is.
+        Raises `InvalidInput` for a bucket that is none, or is not where the dataset is; `StorageFailed` without a
+        bucket for an unknown name while it may lie in one that has not answered yet.
         """
         home, table = self._placed(name)
-        if bucket is None or home.name == bucket:
+        if bucket is None:
+            self._check_new(name, table)
+        if bucket in (None, home.name):
             return table
         wanted = home_named(self.homes, bucket)
         if table.exists():
@@ -145,6 +148,15 @@ class Catalog:
         with self._lock:
             self._tables[name] = wanted, table
         return table
+
+    def _check_new(self, name: str, table: Table) -> None:
+        unseen = [listing for listing in self._listings if listing.failure is not None and not listing.seen]
+        if unseen and not table.exists():
+            away = unseen[0]
+            raise StorageFailed(
+                f"bucket {away.home.name!r} has not answered yet, so it is not known whether {name!r} is in it",
+                hint=f"try again when it answers, or say where a new dataset is to live: bucket={PRIMARY!r}",
+            ) from away.failure
 
     def _placed(self, name: str) -> tuple[Home, Table]:
         with self._lock:

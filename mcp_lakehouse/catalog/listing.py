@@ -21,6 +21,8 @@ class Listing:
         self.listed: frozenset[str] = frozenset()
         self.made: frozenset[str] = frozenset()
         self.failure: StorageFailed | None = None
+        # Whether it ever answered.
+        self.seen = False
         self._may_be_away = may_be_away
         self._at = float("-inf")
 
@@ -30,7 +32,7 @@ class Listing:
             try:
                 names = (name_of(folder) for folder in self.home.bucket.folders(f"{TABLES}/"))
                 self.listed = frozenset(name for name in names if is_name(name))
-                self.failure = None
+                self.failure, self.seen = None, True
             except StorageFailed as error:
                 if not self._may_be_away:
                     raise

@@ -138,6 +138,25 @@ def test_a_bucket_that_is_away_takes_only_its_own_datasets_with_it_and_comes_bac
         assert [hit.dataset for hit in lake.search("fox").results] == ["texts", "texts"]
 
 
+def test_a_name_that_may_be_in_a_bucket_that_never_answered_is_not_taken_for_a_new_one(
+    tmp_path: Path, s3_environment: Mapping[str, str], switch: SwitchedProxy
+) -> None:
+    place = replace(folder_place(tmp_path), environment={**s3_environment, "AWS_ENDPOINT_URL": switch.endpoint})
+    place = with_buckets(place, archive=f"s3://{BUCKET}/{uuid4().hex}")
+    with place.open() as lake:
+        lake.ingest(inline("texts", TEXTS), text=["body"], bucket="archive")
+        lake.ingest(inline("people", PEOPLE))
+    switch.off()
+    with place.open() as lake:
+        with pytest.raises(StorageFailed, match="not known whether 'texts' is in it"):
+            lake.ingest(inline("texts", TEXTS + "3,another\n"))
+        assert lake.ingest(inline("people", PEOPLE + "9,Zoe,Lima\n")).version == 1
+        assert lake.ingest(inline("fresh", "a\n1\n"), bucket="primary").version == 0
+        switch.on()
+        assert _until_answered(lake) == [[2]]
+        assert lake.ingest(inline("texts", TEXTS + "3,another\n")).version == 1
+
+
 def _until_answered(lake: Lakehouse) -> list[list[Json]]:
     deadline = time.monotonic() + 10 * FIRST_PAUSE_SECONDS
     while True:
