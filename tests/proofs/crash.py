@@ -69,8 +69,13 @@ def fault(seen: Seen, before: Seen, after: Seen, *, done: bool) -> str | None:
         return f"seen {state(seen)}, expected {' or '.join(map(str, allowed))}"
     for name in (name for name in seen if name.endswith(_VERSIONS)):
         old, new = before.get(name, []), after.get(name) or before.get(name, [])
-        if seen[name][: len(old)] != old:
+        # A version may go if the work takes it away.
+        gone = [number for number, sums in enumerate(new) if sums is None]
+        if any(now != then and not (now is None and number in gone)
+               for number, (now, then) in enumerate(zip(seen[name], old, strict=False))):  # fmt: skip
             return f"{name}: {seen[name]}, there were {old}"
+        if len(seen[name]) < len(old):
+            return f"{name}: {len(seen[name])} versions, there were {len(old)}"
         if any(sums not in new for sums in seen[name][len(old) :]):
             return f"{name}: {seen[name]}, there should be {new}"
     return None

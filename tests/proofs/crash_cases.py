@@ -1,9 +1,9 @@
-"""What is killed: one line for each kind of work. `t` is there, searchable, with three generations."""
+"""What is killed: one line for each kind of work. `t` is there, searchable, with three generations; `hot` has an overlay."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mcp_lakehouse import Lakehouse
@@ -34,11 +34,23 @@ def dropped(lake: Lakehouse) -> bool:
     return lake.list_datasets(match="t").datasets == []
 
 
+def overlaying(lake: Lakehouse) -> Lakehouse:
+    """The lake, where an upsert goes into an overlay although its dataset is small."""
+    lake._limits = replace(lake._limits, ingest=replace(lake._limits.ingest, overlay_from_rows=0, overlay_share=0.6))
+    return lake
+
+
 CASES = {
     "first load": Case(lambda lake, files: lake.ingest(files / "more.csv", dataset="fresh", text="note")),
     "append": Case(lambda lake, files: lake.ingest(files / "more.csv", dataset="t")),
     "replace": Case(lambda lake, files: lake.ingest(files / "other.csv", dataset="t", mode="replace")),
     "upsert": Case(lambda lake, files: lake.ingest(files / "changed.csv", dataset="t", mode="upsert", key="id")),
+    "upsert into an overlay": Case(
+        lambda lake, files: overlaying(lake).ingest(files / "changed.csv", dataset="hot", mode="upsert")
+    ),
+    "fold an overlay": Case(lambda lake, _: lake.compact("hot")),
+    "vacuum": Case(lambda lake, _: lake.vacuum("t", at_once=True)),
+    "forget": Case(lambda lake, _: lake.forget("t", "id = 1", "t")),
     "compact": Case(lambda lake, _: lake.compact("t")),
     "build and publish": Case(lambda lake, _: lake.build_index("t")),
     "roll back": Case(lambda lake, _: lake.rollback_index("t"), settled=lambda lake: serving(lake) == 2),
@@ -54,3 +66,5 @@ def make(lake: Lakehouse, files: Path) -> None:
         lake.ingest({"name": "t.csv", "text": f"id,amount,note\n{number},{number},a stork\n"}, dataset="t")
     for _ in range(2):
         lake.build_index("t")
+    lake.ingest({"name": "hot.csv", "text": ROWS + MORE.partition("\n")[2]}, key="id", text="note")
+    overlaying(lake).ingest({"name": "hot.csv", "text": "id,amount,note\n2,21,a wasp\n"}, mode="upsert")

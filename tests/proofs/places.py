@@ -47,6 +47,9 @@ class Place:
             "LAKEHOUSE_CACHE": str(self.folder / "cache"),
             "LAKEHOUSE_ALLOW": str(self.files),
             "LAKEHOUSE_EMBEDDER": "wordllama",
+            # Of a vacuum, which is a kind of work that is killed.
+            "LAKEHOUSE_KEEP_DAYS": "0",
+            "LAKEHOUSE_KEEP_VERSIONS": "1",
             "PYTHONPATH": str(ROOT),
         }
         return {**kept, **self.server, **ours}
