@@ -22,12 +22,13 @@ from mcp_lakehouse.catalog.visible import Visible
 from mcp_lakehouse.errors import Cancelled, InvalidInput, LakehouseError, StorageFailed
 from mcp_lakehouse.index.citation import with_warning
 from mcp_lakehouse.index.indexes import Indexes
-from mcp_lakehouse.index.requests import Build, Progress, Query
+from mcp_lakehouse.index.requests import Build, Progress, Query, silent
 from mcp_lakehouse.index.rows import BATCH_ROWS
 from mcp_lakehouse.journal import Journal
 from mcp_lakehouse.marker import CACHE_HINT, cache_folder, check_marker
 from mcp_lakehouse.names import REJECTS_PREFIX
 from mcp_lakehouse.profiles.opening import open_catalog
+from mcp_lakehouse.profiles.pinning import Pinned
 from mcp_lakehouse.recording import Recorder, user
 from mcp_lakehouse.records import (
     Answer,
@@ -76,10 +77,6 @@ _LINEAGE_ENTRIES = 5
 _STATISTICS_SECONDS = 15.0
 
 
-def _silent(_done: float, _total: float, _message: str) -> None:
-    return
-
-
 class Lakehouse(RetentionVerbs):
     """An opened lake. Use `Lakehouse.open`, as a context manager."""
 
@@ -107,7 +104,7 @@ class Lakehouse(RetentionVerbs):
             read_only=self.read_only,
             embedder=settings.text("embedder").strip(),
             export=self._export,
-            pinned=self.profile.pinned if self.profile else {},
+            pinned=Pinned(self.profile, settings.profiles_file),
         )
         self.system = System(self.catalog, self._indexes, homes[0], whole=self.may("admin"))
         self.results = Results(cache / "results", self._limits.result)
@@ -219,7 +216,7 @@ class Lakehouse(RetentionVerbs):
             self.__dict__.pop("_searcher", None)
 
         def index(name: str) -> str:
-            return self._indexed(name, user(), _silent, CancelToken())
+            return self._indexed(name, user(), silent, CancelToken())
 
         held = Held(self.results, self._statistics, self._indexes, self._runner, forget_searches)
         local = LocalState(held, self.results.folder.parent)
@@ -239,7 +236,7 @@ class Lakehouse(RetentionVerbs):
             self.catalog,
             self._limits.ingest,
             lend=self._lend,
-            folded=lambda name, who: self._indexed(name, who, _silent, CancelToken()),
+            folded=lambda name, who: self._indexed(name, who, silent, CancelToken()),
             failed=lambda error, name: self._journal.error(error, operation="compact", dataset=name, who=user()),
         )
 
@@ -271,9 +268,10 @@ class Lakehouse(RetentionVerbs):
         from mcp_lakehouse.profiles import showing
 
         with self._recording("list_profiles", None, right="admin"):
+            settings = self.settings.renewed()
             if profile is None:
-                return ProfileList([showing.summary(each) for each in self.settings.profiles_by_name.values()])
-            settings = self.settings.as_profile(profile)
+                return ProfileList([showing.summary(each) for each in settings.profiles_by_name.values()])
+            settings = settings.as_profile(profile)
             with Lakehouse.open(settings=settings) as reader:
                 return showing.seen_by(reader, self.catalog, settings.profiles_by_name[profile], statement)
 
@@ -353,7 +351,7 @@ class Lakehouse(RetentionVerbs):
         mode: str = "hybrid",
         columns: str | Sequence[str] | None = None,
         *,
-        progress: Progress = _silent,
+        progress: Progress = silent,
         cancel: CancelToken | None = None,
     ) -> SearchResult:
         """The `k` passages that answer a query best, by words and by meaning, of the rows that `where` holds for.
@@ -381,7 +379,7 @@ class Lakehouse(RetentionVerbs):
         where: str | None = None,
         k: int = 8,
         *,
-        progress: Progress = _silent,
+        progress: Progress = silent,
         cancel: CancelToken | None = None,
     ) -> Answer:
         """An answer whose every citation was checked, or a refusal where the data does not hold one."""
@@ -426,7 +424,7 @@ class Lakehouse(RetentionVerbs):
         *,
         bucket: str | None = None,
         who: str | None = None,
-        progress: Progress = _silent,
+        progress: Progress = silent,
         cancel: CancelToken | None = None,
     ) -> IngestReport:
         """Load files (path, folder, glob, several of them) or inline `{"text", "name"}` into a dataset.
@@ -467,7 +465,7 @@ class Lakehouse(RetentionVerbs):
             return report
 
     def replay_rescued(
-        self, id: str | None = None, *, progress: Progress = _silent, cancel: CancelToken | None = None
+        self, id: str | None = None, *, progress: Progress = silent, cancel: CancelToken | None = None
     ) -> ReplayReport:
         """Finish, once each, the refused writes that the rescue bucket holds: all, oldest first, or one."""
         with self._changing("replay_rescued", None):
@@ -488,7 +486,7 @@ class Lakehouse(RetentionVerbs):
         params: Mapping[str, float] | None = None,
         *,
         who: str | None = None,
-        progress: Progress = _silent,
+        progress: Progress = silent,
         cancel: CancelToken | None = None,
     ) -> IndexReport:
         """Build a generation over a dataset's newest version and publish it, if its recall passes the gate.

@@ -10,7 +10,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -89,6 +89,8 @@ class Settings:
 
     values: Mapping[str, Sourced]
     profiles_by_name: Mapping[str, Profile] = field(default_factory=dict)
+    # Where the profiles are written.
+    profiles_file: Path | None = None
 
     def text(self, name: str) -> str:
         """A setting as text."""
@@ -129,12 +131,16 @@ class Settings:
     def as_profile(self, name: str) -> Settings:
         """The same settings for a profile, with its own limits. Raises `InvalidInput`."""
         values = {**self.values, "profile": Sourced(_BY_NAME["profile"], name, "profile")}
-        profile = Settings(values, self.profiles_by_name).profile()
+        profile = replace(self, values=values).profile()
         for limit, value in profile.limits.items() if profile is not None else ():
             values[limit] = Sourced(_BY_NAME[limit], value, f"profile {name}")
-        found = Settings(values, self.profiles_by_name)
+        found = replace(self, values=values)
         _ = found.limits
         return found
+
+    def renewed(self) -> Settings:
+        """With the profiles as their file has them now. Raises `InvalidInput`."""
+        return self if self.profiles_file is None else replace(self, profiles_by_name=profiles_in(self.profiles_file))
 
     @property
     def limits(self) -> Limits:
@@ -166,7 +172,8 @@ def read_settings(flags: Mapping[str, str | None], environment: Mapping[str, str
     """
     values = {setting.name: Sourced(setting, setting.default, "default") for setting in KNOWN}
     lake = flags.get("lake") or environment.get("LAKEHOUSE_LAKE") or DEFAULT_LAKE
-    written, profiles = _file(lake)
+    file = _file_of(lake)
+    written = _written(file) if file is not None else {}
     for name, value in written.items():
         values[name] = Sourced(_BY_NAME[name], value, "lakehouse.toml")
     for setting in KNOWN:
@@ -177,13 +184,17 @@ def read_settings(flags: Mapping[str, str | None], environment: Mapping[str, str
             values[name] = Sourced(_BY_NAME[name], given, "flag")
     given = values["profiles"].value
     if given:
-        path = Path(given).expanduser()
-        profiles = read_profiles(_toml(path).get("profiles", {}), str(path))
-    settings = Settings(values, profiles)
+        file = Path(given).expanduser()
+    settings = Settings(values, profiles_in(file) if file is not None else {}, file)
     # Parse everything once, so that a bad value is reported at the start and not in the middle of a call.
     _ = settings.limits, settings.buckets, settings.flag("read_only"), settings.flag("trace_content")
     name = settings.text("profile")
     return settings.as_profile(name) if name else settings
+
+
+def profiles_in(file: Path) -> dict[str, Profile]:
+    """The profiles that a settings file makes, by name. Raises `InvalidInput`."""
+    return read_profiles(_toml(file).get("profiles", {}), str(file))
 
 
 def profile_tokens(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -218,13 +229,17 @@ def _toml(path: Path) -> dict[str, Any]:
         raise InvalidInput(f"cannot read {path}: {error}", hint="mend or remove that file") from error
 
 
-def _file(lake: str) -> tuple[dict[str, str], dict[str, Profile]]:
-    """What the file of a lake that is a folder sets, and the profiles in it."""
+def _file_of(lake: str) -> Path | None:
+    """The settings file of a lake that is a folder, if it has one."""
     path = Path(lake).expanduser() / _FILE
-    if "://" in lake or not path.is_file():
-        return {}, {}
+    return None if "://" in lake or not path.is_file() else path
+
+
+def _written(path: Path) -> dict[str, str]:
+    """What a settings file sets, without the profiles."""
     table = _toml(path)
-    profiles = table.pop("profiles", {}) if isinstance(table.get("profiles", {}), dict) else {}
+    if isinstance(table.get("profiles", {}), dict):
+        table.pop("profiles", None)
     values: dict[str, str] = {}
     for name, value in table.items():
         if name not in _BY_NAME or name == "lake":
@@ -238,7 +253,7 @@ def _file(lake: str) -> tuple[dict[str, str], dict[str, Profile]]:
             # [buckets] in the file is the same as name=value pairs elsewhere.
             value = ",".join(f"{key}={each}" for key, each in value.items())
         values[name] = str(value).lower() if isinstance(value, bool) else str(value)
-    return values, read_profiles(profiles, str(path))
+    return values
 
 
 def _parse(sourced: Sourced, parser: Callable[[str], T]) -> T:

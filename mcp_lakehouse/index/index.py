@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.catalog.catalog import Dataset, timestamp
 from mcp_lakehouse.catalog.listing import folder_of
+from mcp_lakehouse.errors import LakehouseError
 from mcp_lakehouse.index.base import Base, BaseBuilder
 from mcp_lakehouse.index.composing import bring_up, compose
 from mcp_lakehouse.index.embeddings import Embeddings
@@ -24,7 +26,7 @@ from mcp_lakehouse.index.models import Models, OpenEmbedder
 from mcp_lakehouse.index.names import leaf
 from mcp_lakehouse.index.passages import Known, Passages, make_passages, vectors_by_hash
 from mcp_lakehouse.index.recipe import Recipe
-from mcp_lakehouse.index.requests import Build, Progress
+from mcp_lakehouse.index.requests import Build, Progress, silent
 from mcp_lakehouse.index.rows import Export, RowFiles, Rows
 from mcp_lakehouse.index.serving import Serving
 from mcp_lakehouse.index.view import Part, View
@@ -60,7 +62,7 @@ class DatasetIndex:
         embedder: str,
         open_embedder: OpenEmbedder,
         export: Export,
-        pinned: int | None = None,
+        pinned: Callable[[], int | None],
     ) -> None:
         self._name = name
         self.bucket = bucket
@@ -145,8 +147,28 @@ class DatasetIndex:
         tail = view.total - view.base_count if view is not None else 0
         return tail > TAIL_PASSAGES and tail > TAIL_SHARE * (view.base_count if view else 0)
 
-    def build(self, dataset: Dataset, build: Build, *, progress: Progress, cancel: CancelToken) -> Generation:
-        """Build a generation over a dataset's version, measure it, and publish it if it passes its gate."""
+    @contextlib.contextmanager
+    def changing(self, newest: Callable[[], Dataset]) -> Iterator[None]:
+        """Searches see the view before until what is changed inside is done and the view of the newest version made."""
+        with self._lock:
+            yield
+            # What fails here is told to whoever searches next.
+            with contextlib.suppress(LakehouseError):
+                self.view(newest(), progress=silent, cancel=CancelToken())
+
+    def build(
+        self,
+        dataset: Dataset,
+        build: Build,
+        *,
+        newest: Callable[[], Dataset],
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> Generation:
+        """Build a generation over a dataset's version, measure it, and publish it if it passes its gate.
+
+        `newest` gives the dataset as it is once the generation is published.
+        """
         began = time.perf_counter()
         present = self.generation()
         spec = build.embedder or self._spec or (present.recipe.spec if present is not None else "")
@@ -185,8 +207,8 @@ class DatasetIndex:
             )
         )
         if passed:
-            self._serving.publish("build_index", made.number, build.who)
-            with self._lock:
+            with self.changing(newest):
+                self._serving.publish("build_index", made.number, build.who)
                 self._base = base
                 self._share_vectors(recipe)
         return made

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,9 +37,9 @@ class Indexes:
         read_only: bool,
         embedder: str,
         export: Export,
-        pinned: Mapping[str, int],
+        pinned: Callable[[], Mapping[str, int]],
     ) -> None:
-        """`pinned`: datasets that one generation serves, whatever is published."""
+        """`pinned`: the generations that serve whatever is published, by dataset; asked anew for each search."""
         self._pinned = pinned
         self._catalog = catalog
         self._cache = cache
@@ -64,7 +66,7 @@ class Indexes:
                     embedder=self._embedder,
                     open_embedder=self.embedder,
                     export=self._export,
-                    pinned=self._pinned.get(name),
+                    pinned=lambda: self._pinned().get(name),
                 )
             return found
 
@@ -87,12 +89,12 @@ class Indexes:
         """Make new rows findable; a note where there is something to say. Raises what embedding raises."""
         if not dataset.text or not dataset.snapshot.rows:
             return ""
-        index = self.of(dataset)
+        index, newest = self.of(dataset), partial(self._catalog.get, dataset.name)
         # A model that is missing or another one is told now, not when somebody searches by meaning.
         index.recipe(dataset)
         view = index.view(dataset, progress=progress, cancel=cancel)
         notes = (
-            [index.build(dataset, Build(who=who), progress=progress, cancel=cancel).note]
+            [index.build(dataset, Build(who=who), newest=newest, progress=progress, cancel=cancel).note]
             if index.wants_build(dataset)
             else []
         )
@@ -113,17 +115,19 @@ class Indexes:
     ) -> IndexReport:
         """Build and publish a generation over a dataset, whose text columns become `columns` where those are given."""
         before = dataset.text
+        index, newest = self.of(dataset), partial(self._catalog.get, dataset.name)
         if columns is not None:
             types = [(column.name, column.type) for column in dataset.snapshot.columns]
             check_text(repr(dataset.name), self._spelled(dataset, columns), types)
-            dataset = self.set_text(dataset, columns, info)
+            with index.changing(newest) if not build.embedder else nullcontext():
+                dataset = self.set_text(dataset, columns, info)
         if not dataset.text:
             texts = [column.name for column in dataset.snapshot.columns if is_text(column.type)]
             raise InvalidInput(
                 f"{dataset.name!r} has no text columns to index",
                 hint=f"give columns=[…]; those with text: {', '.join(texts[:20]) or 'none'}",
             )
-        made = self.of(dataset).build(dataset, build, progress=progress, cancel=cancel)
+        made = index.build(dataset, build, newest=newest, progress=progress, cancel=cancel)
         return IndexReport(
             dataset=dataset.name,
             generation=made.number,
@@ -159,10 +163,12 @@ class Indexes:
 
     def rollback(self, dataset: Dataset, who: str, info: Mapping[str, str]) -> RollbackReport:
         """Let the generation before the present one serve again, with the text columns it was built over."""
-        generation, previous = self.of(dataset).rollback(who)
-        older = _generations(dataset).get(dataset.name, generation)
-        if older is not None and list(older.recipe.text.columns) != dataset.text:
-            self.set_text(dataset, older.recipe.text.columns, info)
+        index = self.of(dataset)
+        with index.changing(partial(self._catalog.get, dataset.name)):
+            generation, previous = index.rollback(who)
+            older = _generations(dataset).get(dataset.name, generation)
+            if older is not None and list(older.recipe.text.columns) != dataset.text:
+                self.set_text(dataset, older.recipe.text.columns, info)
         return RollbackReport(dataset=dataset.name, generation=generation, previous=previous)
 
     def description(self, dataset: Dataset) -> IndexDescription | None:

@@ -32,3 +32,7 @@ class Query:
     k: int = 10
     mode: str = "hybrid"
     columns: Sequence[str] | None = None
+
+
+def silent(_done: float, _total: float, _message: str) -> None:
+    """A `Progress` that tells nobody."""

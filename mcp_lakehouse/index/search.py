@@ -18,7 +18,7 @@ from mcp_lakehouse.index.citation import PassageId
 from mcp_lakehouse.index.hits import Hits, check_columns, no_row, place_of
 from mcp_lakehouse.index.index import DatasetIndex
 from mcp_lakehouse.index.keyword_hits import Spread
-from mcp_lakehouse.index.requests import MODES, Progress, Query
+from mcp_lakehouse.index.requests import MODES, Progress, Query, silent
 from mcp_lakehouse.index.view import Candidates, View
 from mcp_lakehouse.limits import SearchLimits
 from mcp_lakehouse.records import Passage, SearchResult
@@ -160,7 +160,7 @@ class Searcher:
         dataset = self._catalog.get(wanted.dataset)
         if dataset.table.retirement(wanted.version) is None or wanted.digest is None or not dataset.text:
             raise gone
-        view = self._index_of(dataset).view(dataset, progress=_silent, cancel=cancel)
+        view = self._index_of(dataset).view(dataset, progress=silent, cancel=cancel)
         place = view.place_of(bytes.fromhex(wanted.digest[: len(wanted.digest) // 2 * 2]))
         if place is None:
             raise NotFound(
@@ -327,10 +327,6 @@ class Searcher:
                 rows.add(row)
             best.append((source, position, value))
         return best
-
-
-def _silent(_done: float, _total: float, _message: str) -> None:
-    return
 
 
 def _telling(text: str) -> bool:

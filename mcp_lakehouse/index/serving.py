@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from mcp_lakehouse import trace
@@ -15,32 +16,48 @@ _POINTER_SECONDS = 1.0
 
 
 class Serving:
-    """Safe for several threads. `is_local`: looking costs nothing. `pinned` serves whatever is published."""
+    """Safe for several threads. `is_local`: looking costs nothing. `pinned` gives the
+    generation that serves whatever is published; one that is not there, or was not let through, changes nothing.
+    """
 
-    def __init__(self, dataset: str, generations: Generations, *, is_local: bool, pinned: int | None) -> None:
+    def __init__(
+        self, dataset: str, generations: Generations, *, is_local: bool, pinned: Callable[[], int | None]
+    ) -> None:
         self._dataset = dataset
         self._generations = generations
         self._is_local = is_local
         self._pinned = pinned
-        # Held for a moment only, whatever else of the index is being made.
-        self._lock = threading.RLock()
+        # Who publishes holds the first while storage takes its time, who looks the second; nobody waits for them.
+        self._changing = threading.RLock()
+        self._looking = threading.Lock()
         self._number: int | None = None
+        self._refused: int | None = None
         self._looked = float("-inf")
         self.last: Generation | None = None
 
     def generation(self) -> Generation | None:
         """The generation that serves, `None` where none was built; `last` is the one that was given last."""
-        with self._lock:
-            number = self._pinned if self._pinned is not None else self._pointed()
-            if number is None:
-                return None
-            if self.last is None or self.last.number != number:
-                self.last = self._generations.get(self._dataset, number)
-            return self.last
+        last, pinned = self.last, self._pinned()
+        if pinned is not None and pinned != self._refused:
+            if last is not None and last.number == pinned:
+                return last
+            found = self._generations.get(self._dataset, pinned)
+            if found is not None and found.published:
+                self.last = found
+                return found
+            self._refused = pinned
+        if pinned is not None and last is not None:
+            return last
+        number = self._pointed()
+        if number is None:
+            return None
+        if last is None or last.number != number:
+            last = self.last = self._generations.get(self._dataset, number)
+        return last
 
     def rollback(self, who: str) -> tuple[int, int]:
         """Let the generation before the present one serve again; returns (that one, the one before)."""
-        with self._lock:
+        with self._changing:
             present = self._generations.current(self._dataset)
             published = [each.number for each in self._generations.all(self._dataset) if each.published]
             older = [number for number in published if present is not None and number < present]
@@ -59,7 +76,8 @@ class Serving:
 
     def publish(self, operation: str, number: int, who: str) -> None:
         """Let a generation serve. `operation` is that of a `Publication`."""
-        with self._lock:
+        with self._changing:
+            made = self._generations.get(self._dataset, number)
             self._generations.publish(
                 self._dataset,
                 Publication(
@@ -71,10 +89,19 @@ class Serving:
                     trace_id=trace.current_trace_id() or "",
                 ),
             )
-            self._looked = float("-inf")
+            # After a look that began before.
+            with self._looking:
+                self.last, self._number, self._looked = made, number, time.monotonic()
 
     def _pointed(self) -> int | None:
-        if self._is_local or time.monotonic() - self._looked > _POINTER_SECONDS:
-            self._number = self._generations.current(self._dataset)
-            self._looked = time.monotonic()
+        if self._is_local:
+            return self._generations.current(self._dataset)
+        never = self._looked == float("-inf")
+        if time.monotonic() - self._looked > _POINTER_SECONDS and self._looking.acquire(blocking=never):
+            try:
+                if time.monotonic() - self._looked > _POINTER_SECONDS:
+                    self._number = self._generations.current(self._dataset)
+                    self._looked = time.monotonic()
+            finally:
+                self._looking.release()
         return self._number

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mcp_lakehouse.catalog.catalog import Catalog
+from mcp_lakehouse.catalog.catalog import Catalog, Dataset
 from mcp_lakehouse.errors import LakehouseError
+from mcp_lakehouse.index.generation import Generations
 from mcp_lakehouse.profile import Profile
 from mcp_lakehouse.records import ProfileList, ProfileSummary, QueryResult, ShownDataset
 
@@ -67,4 +68,14 @@ def _seen(reader: Reader, whole: Catalog, profile: Profile, name: str) -> ShownD
         masked=sorted(restriction.masks) or None,
         where=restriction.where or None,
         generation=restriction.generation,
+        problem=_unserved(found, restriction.generation),
     )
+
+
+def _unserved(dataset: Dataset, number: int | None) -> str | None:
+    """Why a generation that is to serve the profile does not."""
+    found = None if number is None else Generations(dataset.home.bucket).get(dataset.name, number)
+    if number is None or (found is not None and found.published):
+        return None
+    why = f"was {found.note}" if found is not None else "is not there"
+    return f"generation {number} {why}; what served before serves on. system.trials lists those there are"

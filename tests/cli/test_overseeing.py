@@ -28,5 +28,8 @@ def test_index_builds_are_listed(cli: Cli) -> None:
     cli("ingest", "notes.md")
     cli("index", "notes")
     assert cli("trials").stdout.split()[0] == "dataset"
-    (trial,) = cli.json("trials", "notes")["trials"]
-    assert (trial["dataset"], trial["published"]) == ("notes", True)
+    found = cli.json("trials", "notes")["trials"]
+    assert [(trial["dataset"], trial["trial"], trial["published"]) for trial in found] == [
+        ("notes", 2, True),
+        ("notes", 1, True),
+    ]

@@ -225,13 +225,13 @@ def test_what_a_restoration_undid_can_be_loaded_again_and_what_it_kept_cannot(la
 
 def test_what_one_opened_lake_commits_another_sees(lake: Lakehouse, place: Place) -> None:
     with place.open() as other:
-        lake.ingest(inline("shared", "a\n1\n"))
-        assert rows(other, "SELECT a FROM shared") == [[1]]
-        other.ingest(inline("shared", "a\n2\n"))
-        assert rows(lake, "SELECT a FROM shared ORDER BY a") == [[1], [2]]
-        lake.drop_dataset("shared", "shared")
+        lake.ingest(inline("seen_by_both", "a\n1\n"))
+        assert rows(other, "SELECT a FROM seen_by_both") == [[1]]
+        other.ingest(inline("seen_by_both", "a\n2\n"))
+        assert rows(lake, "SELECT a FROM seen_by_both ORDER BY a") == [[1], [2]]
+        lake.drop_dataset("seen_by_both", "seen_by_both")
         with pytest.raises(NotFound, match="dropped"):
-            rows(other, "SELECT a FROM shared")
+            rows(other, "SELECT a FROM seen_by_both")
 
 
 def test_an_upsert_by_another_key_is_refused_and_surprises_are_told(lake: Lakehouse) -> None:
