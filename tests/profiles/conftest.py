@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mcp_lakehouse import Lakehouse
+from mcp_lakehouse.errors import LakehouseError
 
 PROFILES = """
 [profiles.north]
@@ -41,6 +42,14 @@ PEOPLE = (
 )
 # Nothing that the reader `north` receives may hold it, in any spelling.
 CANARY = "canary"
+
+
+def received(work: Callable[[], object]) -> str:
+    """What a reader is given, be it an answer or an error, with everything that hangs on the error."""
+    try:
+        return str(work())
+    except LakehouseError as error:
+        return f"{error} {error.hint} {error.__cause__}"
 
 
 @pytest.fixture(autouse=True, scope="session")

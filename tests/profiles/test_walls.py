@@ -13,8 +13,8 @@ from mcp import Client
 
 from lakehouse_tools import build_server
 from mcp_lakehouse import Lakehouse
-from mcp_lakehouse.errors import InvalidInput, LakehouseError, NotAllowed, NotFound, StatementFailed, StatementRefused
-from profiles.conftest import CANARY
+from mcp_lakehouse.errors import InvalidInput, NotAllowed, NotFound, StatementFailed, StatementRefused
+from profiles.conftest import CANARY, received
 
 HIDDEN = (NotFound, StatementRefused, StatementFailed, InvalidInput, NotAllowed)
 # Statements that reach for what is not shown: each is an error.
@@ -110,14 +110,6 @@ def foreign_result(folder: Path) -> str:
         uri = whole.sql("FROM people").result_uri
     assert uri is not None
     return uri.rpartition("/")[2]
-
-
-def received(work: Callable[[], object]) -> str:
-    """What a reader is given, be it an answer or an error, with everything that hangs on the error."""
-    try:
-        return str(work())
-    except LakehouseError as error:
-        return f"{error} {error.hint} {error.__cause__}"
 
 
 @pytest.mark.parametrize("statement", REFUSED)
