@@ -183,7 +183,12 @@ class DatasetIndex:
         passed = measured.recall >= gate
         note = "" if passed else f"not published: recall@10 is {measured.recall:.3f}, the gate is {gate:g}"
         if passed and self._spec and spec != self._spec:
-            note = f"set LAKEHOUSE_EMBEDDER={spec} to search it: the setting embedder is {self._spec}"
+            # Nobody could search it by meaning.
+            passed = False
+            note = (
+                f"not published: it was built with {spec}, and the setting embedder is {self._spec}; "
+                f"set LAKEHOUSE_EMBEDDER={spec} and build again"
+            )
         made = self._generations.add(
             Generation(
                 dataset=self._name,
@@ -215,7 +220,7 @@ class DatasetIndex:
 
     def rollback(self, who: str) -> tuple[int, int]:
         """Let the generation before the present one serve again; returns (that one, the one before)."""
-        return self._serving.rollback(who)
+        return self._serving.rollback(who, self._spec)
 
     # Inside -----------------------------------------------------------------------------------
 

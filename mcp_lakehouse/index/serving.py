@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from mcp_lakehouse import trace
 from mcp_lakehouse.catalog.catalog import timestamp
-from mcp_lakehouse.errors import NotFound
+from mcp_lakehouse.errors import InvalidInput, NotFound
 from mcp_lakehouse.index.generation import Generation, Generations, Publication
 
 _POINTER_SECONDS = 1.0
@@ -55,8 +55,12 @@ class Serving:
             last = self.last = self._generations.get(self._dataset, number)
         return last
 
-    def rollback(self, who: str) -> tuple[int, int]:
-        """Let the generation before the present one serve again; returns (that one, the one before)."""
+    def rollback(self, who: str, spec: str) -> tuple[int, int]:
+        """Let the generation before the present one serve again; returns (that one, the one before).
+
+        `spec`: the model that is set, if one is. Raises `NotFound` without an older one, `InvalidInput` for one of
+        another model.
+        """
         with self._changing:
             present = self._generations.current(self._dataset)
             published = [each.number for each in self._generations.all(self._dataset) if each.published]
@@ -70,6 +74,13 @@ class Serving:
                 raise NotFound(
                     f"{self._dataset!r} has no older generation to go back to",
                     hint="system.generations lists those there are",
+                )
+            target = next(each for each in self._generations.all(self._dataset) if each.number == older[-1])
+            if spec and target.recipe.spec != spec:
+                raise InvalidInput(
+                    f"generation {target.number} of {self._dataset!r} was built with {target.recipe.spec}, and the "
+                    f"setting embedder is {spec}: nobody could search it by meaning",
+                    hint=f"set LAKEHOUSE_EMBEDDER={target.recipe.spec}, then roll back",
                 )
             self.publish("rollback_index", older[-1], who)
             return older[-1], present

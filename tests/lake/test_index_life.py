@@ -211,6 +211,25 @@ def test_a_build_below_its_gate_is_not_published(place: Place) -> None:
         assert rows(lake, "SELECT trial, published FROM system.trials ORDER BY 1") == [[1, True], [2, False]]
 
 
+def test_a_build_with_another_model_than_the_one_that_is_set_is_not_published(place: Place) -> None:
+    with place.open() as lake:
+        other = Counting(model="another-256")
+        other.spec = "another"
+        use(lake, other)
+        report = lake.build_index("t", embedder="another")
+        assert not report.published
+        assert "built with another, and the setting embedder is wordllama" in str(report.note)
+        assert lake.search("otter", datasets="t").generations == {"t": 1}
+        # Nor does a rollback bring one back: set to another, it would serve, and nobody could search it afterwards.
+        lake._indexes.of(lake.catalog.get("t"))._spec = ""
+        assert lake.build_index("t", embedder="another").published
+        lake._indexes.of(lake.catalog.get("t"))._spec = "wordllama"
+        assert lake.build_index("t", embedder="wordllama").published
+        with pytest.raises(InvalidInput, match="was built with another, and the setting embedder is wordllama"):
+            lake.rollback_index("t")
+        assert keys(lake, "otter", "t", k=1) == ["a1"]
+
+
 def test_impossible_parameters_are_named(place: Place) -> None:
     with place.open() as lake:
         for params in ({"m": 5}, {"M": 1}, {"ef": 1}, {"ef_construction": 0}):
