@@ -31,7 +31,7 @@ def serving(lake: Lakehouse) -> int:
 
 def dropped(lake: Lakehouse) -> bool:
     """Whether `t` is not there."""
-    return lake.list_datasets(match="t").datasets == []
+    return all(each.name != "t" for each in lake.list_datasets().datasets)
 
 
 def overlaying(lake: Lakehouse) -> Lakehouse:
