@@ -475,6 +475,7 @@ class Lakehouse(RetentionVerbs):
                 scratch=self.uploads,
                 indexed=lambda dataset: self._indexed(dataset, user(), progress, token),
                 append_journal=self._append_journal,
+                over_newer=id is not None,
             )
             return self.rescue.replay(work, id, progress=progress, cancel=token)
 

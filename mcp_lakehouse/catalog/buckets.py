@@ -17,9 +17,7 @@ def bucket_list(catalog: Catalog, rescue: Bucket | None, waiting: Callable[[], S
     names = {home.name: 0 for home in catalog.homes}
     for dataset in catalog.all():
         names[dataset.home.name] += 1
-    states = [
-        _state(each.name, each.bucket, names[each.name], partial(each.bucket.folders, "")) for each in catalog.homes
-    ]
+    states = [_state(each.name, each.bucket, names[each.name], partial(catalog.asked, each)) for each in catalog.homes]
     if rescue is None:
         return BucketList(states)
     ids: list[str] = []

@@ -7,23 +7,27 @@ when local state is deleted.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from mcp_lakehouse.catalog.listing import TABLES, Listing, folder_of
 from mcp_lakehouse.catalog.properties import DROPPED_AT, EPOCH, ERASED, KEY, KIND, TEXT, listed
 from mcp_lakehouse.catalog.versions import Versions
-from mcp_lakehouse.errors import InvalidInput, NotAllowed, NotFound, StorageFailed, UnsupportedLake
+from mcp_lakehouse.errors import InvalidInput, LakehouseError, NotAllowed, NotFound, StorageFailed, UnsupportedLake
 from mcp_lakehouse.names import as_kept, is_name
 from mcp_lakehouse.records import DatasetSummary, LineageEntry
 from mcp_lakehouse.store.homes import PRIMARY, Home, home_named
 from mcp_lakehouse.table import Commit, Snapshot, Table
 
+# Names of other buckets that hold tables of the lake.
+_USED = "system/buckets"
 # Each look at a remote log is a round trip of its own.
 _PARALLEL_LOOKS = 16
 
@@ -116,7 +120,9 @@ class Catalog:
 
     def __init__(self, homes: Sequence[Home]) -> None:
         self._primary = homes[0]
-        self._listings = [Listing(home, may_be_away=home is not homes[0]) for home in homes]
+        self._listings = [
+            Listing(home, may_be_away=home is not homes[0], used=partial(self._used, home.name)) for home in homes
+        ]
         self._all_local = all(home.is_local for home in homes)
         self._lock = threading.Lock()
         self._tables: dict[str, tuple[Home, Table]] = {}
@@ -134,8 +140,8 @@ class Catalog:
         bucket for an unknown name while it may lie in one that has not answered yet.
         """
         home, table = self._placed(name)
-        if bucket is None:
-            self._check_new(name, table)
+        if len(self._listings) > 1 and not table.exists():
+            self._check_new(name, home if bucket is None else home_named(self.homes, bucket), named=bucket is not None)
         if bucket in (None, home.name):
             return table
         wanted = home_named(self.homes, bucket)
@@ -149,9 +155,14 @@ class Catalog:
             self._tables[name] = wanted, table
         return table
 
-    def _check_new(self, name: str, table: Table) -> None:
+    def _check_new(self, name: str, home: Home, *, named: bool) -> None:
+        """Raise `StorageFailed` where a dataset cannot be made, or may be there already."""
+        for listing in self._listings[1:]:
+            listing.names()
+            if listing.failure is not None and listing.home is home:
+                raise listing.failure
         unseen = [listing for listing in self._listings if listing.failure is not None and not listing.seen]
-        if unseen and not table.exists():
+        if unseen and not named:
             away = unseen[0]
             raise StorageFailed(
                 f"bucket {away.home.name!r} has not answered yet, so it is not known whether {name!r} is in it",
@@ -254,6 +265,22 @@ class Catalog:
         for listing in self._listings:
             if listing.home is home:
                 listing.made |= {name}
+        if home is not self._primary and not self._used(home.name):
+            # So that it is missed when it is away.
+            with contextlib.suppress(LakehouseError):
+                self._primary.bucket.write(f"{_USED}/{home.name}", home.bucket.url.encode())
+
+    def asked(self, home: Home) -> None:
+        """Ask a bucket for its tables. Raises what it fails with."""
+        home.bucket.folders("")
+        for listing in self._listings:
+            if listing.home is home:
+                listing.names()
+                if listing.failure is not None:
+                    raise listing.failure
+
+    def _used(self, bucket: str) -> bool:
+        return self._primary.bucket.exists(f"{_USED}/{bucket}")
 
     def missing(self, name: str, *, dropped: bool = False) -> NotFound:
         """The error for an unknown name, with what to do next."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from mcp_lakehouse.errors import StorageFailed
 from mcp_lakehouse.names import is_name
@@ -16,8 +17,10 @@ _LISTING_SECONDS = 1.0
 class Listing:
     """The names of the tables in one bucket."""
 
-    def __init__(self, home: Home, *, may_be_away: bool) -> None:
+    def __init__(self, home: Home, *, may_be_away: bool, used: Callable[[], bool]) -> None:
+        """`used`: whether the lake has put a table there before."""
         self.home = home
+        self._used = used
         self.listed: frozenset[str] = frozenset()
         self.made: frozenset[str] = frozenset()
         self.failure: StorageFailed | None = None
@@ -30,6 +33,7 @@ class Listing:
         """Those there are, as far as is known."""
         if self.home.is_local or time.monotonic() - self._at > _LISTING_SECONDS:
             try:
+                self._check_mounted()
                 names = (name_of(folder) for folder in self.home.bucket.folders(f"{TABLES}/"))
                 self.listed = frozenset(name for name in names if is_name(name))
                 self.failure, self.seen = None, True
@@ -39,6 +43,15 @@ class Listing:
                 self.failure = error
             self._at = time.monotonic()
         return self.listed | self.made
+
+    def _check_mounted(self) -> None:
+        """A disk that is not there shows an empty folder, or none. Raises `StorageFailed`."""
+        tables = self.home.bucket.local_path(TABLES) if self._may_be_away else None
+        if tables is not None and not tables.is_dir() and self._used():
+            raise StorageFailed(
+                f"bucket {self.home.name!r} at {self.home.bucket.url} has lost its tables",
+                hint="is its disk mounted? If it moved, set the new address in buckets",
+            )
 
 
 def folder_of(name: str) -> str:

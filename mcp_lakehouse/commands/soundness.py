@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from mcp_lakehouse.catalog.catalog import Dataset
 from mcp_lakehouse.catalog.listing import TABLES, folder_of
 from mcp_lakehouse.catalog.system import JOURNALS
-from mcp_lakehouse.errors import LakehouseError
+from mcp_lakehouse.errors import LakehouseError, NotAllowed
 from mcp_lakehouse.lakehouse import Lakehouse
+from mcp_lakehouse.store import Bucket
 from mcp_lakehouse.table import Snapshot
 
 _COMMIT = re.compile(r"/_delta_log/(\d{20})\.json$")
@@ -30,7 +31,9 @@ class Finding:
 
 
 def examine_all(lake: Lakehouse) -> Iterator[Finding]:
-    """Every table of the bucket by name: datasets, dropped ones too, then the lake's own journals."""
+    """Every table by name: datasets, dropped ones too, then the lake's own journals. Raises `NotAllowed` to readers."""
+    if not lake.may("admin"):
+        raise NotAllowed("only an administrator may look at the files of a lake", hint="open it without a profile")
     for name in sorted(lake.catalog.names()):
         try:
             dataset = lake.catalog.find(name)
@@ -38,17 +41,18 @@ def examine_all(lake: Lakehouse) -> Iterator[Finding]:
             yield Finding(name, 0, 0, 0, 0, False, error.message)
             continue
         if dataset is not None:
-            yield _examine(lake, dataset)
+            yield _examine(dataset)
     for name in JOURNALS:
         table = lake.system.journal_read(name)
         if table is not None:
             snapshot = table.snapshot()
-            yield _finding(f"system.{name}", snapshot, False, _absent(lake, table.prefix, snapshot))
+            yield _finding(f"system.{name}", snapshot, False, _absent(lake.bucket, table.prefix, snapshot))
 
 
-def _examine(lake: Lakehouse, dataset: Dataset) -> Finding:
+def _examine(dataset: Dataset) -> Finding:
     prefix = f"{TABLES}/{folder_of(dataset.name)}"
-    return _finding(dataset.name, dataset.snapshot, dataset.dropped, _absent(lake, prefix, dataset.snapshot))
+    problem = _absent(dataset.home.bucket, prefix, dataset.snapshot)
+    return _finding(dataset.name, dataset.snapshot, dataset.dropped, problem)
 
 
 def _finding(name: str, snapshot: Snapshot, dropped: bool, problem: str | None) -> Finding:
@@ -56,9 +60,9 @@ def _finding(name: str, snapshot: Snapshot, dropped: bool, problem: str | None) 
     return Finding(name, snapshot.version, snapshot.rows, len(snapshot.stored), size, dropped, problem)
 
 
-def _absent(lake: Lakehouse, prefix: str, snapshot: Snapshot) -> str | None:
+def _absent(bucket: Bucket, prefix: str, snapshot: Snapshot) -> str | None:
     """What is wrong with the files of a version, in one sentence; one listing, whatever their number."""
-    there = {found.key: found.bytes for found in lake.bucket.list(prefix)}
+    there = {found.key: found.bytes for found in bucket.list(prefix)}
     later = [version for version in _commits(there) if version > snapshot.version]
     if later and snapshot.version + 1 not in later:
         return f"its log lacks version {snapshot.version + 1}, and later versions are there"

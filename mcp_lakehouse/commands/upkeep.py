@@ -8,6 +8,7 @@ import contextlib
 from mcp_lakehouse.commands import show
 from mcp_lakehouse.commands.console import counted, printable, say
 from mcp_lakehouse.commands.opening import Opening
+from mcp_lakehouse.errors import NotAllowed
 from mcp_lakehouse.settings import Settings, unknown_variables
 
 _LOCAL_STATE = ("objects", "objects-*", "results", "statistics")
@@ -20,6 +21,8 @@ def rebuild(args: argparse.Namespace, opening: Opening) -> int:
     from mcp_lakehouse.index.local import forget_local
 
     with opening() as lake:
+        if not lake.may("admin"):
+            raise NotAllowed("only an administrator may rebuild", hint="open the lake without a profile")
         cache = lake.results.folder.parent
     for folder in (folder for name in _LOCAL_STATE for folder in cache.glob(name)):
         # What is in the folders, not the folders: servers that run have them open, and fetch what they need again.

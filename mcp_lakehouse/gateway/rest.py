@@ -212,7 +212,10 @@ class Rest:
 
     async def _arguments(self, request: Request, tool: str) -> dict[str, Json]:
         """The body's JSON, which fits the schema of the tool behind this endpoint."""
-        return _fitting(await read_json(request, self._limits), (await self._tools())[tool].input_schema)
+        schema = (await self._tools()).get(tool)
+        if schema is None:
+            raise NotAllowed(f"{tool} is not offered here", hint="the server is read-only, or the token's profile is")
+        return _fitting(await read_json(request, self._limits), schema.input_schema)
 
 
 def _answering(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:

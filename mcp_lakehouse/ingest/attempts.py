@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import takewhile
 
 from mcp_lakehouse.catalog.catalog import Dataset, changes
+from mcp_lakehouse.errors import Conflict
 from mcp_lakehouse.ingest.telling import RECENT
 from mcp_lakehouse.table import Table
 
@@ -26,6 +27,21 @@ def committed(table: Table, attempt: str) -> int | None:
     found = (commit.version for commit in table.history(None) if commit.info.get("attempt") == attempt)
     # The log may not go back so far any more.
     return next(found, table.head())
+
+
+def is_repeated(present: Dataset, told: Mapping[str, str], since: datetime | None) -> bool:
+    """Whether the last change of data (with `since`: any from then on) was this one, by what is recorded of it."""
+    return any(told.items() <= info.items() for info in recent(present, since))
+
+
+def check_newest(present: Dataset, attempt: str, since: datetime | None) -> None:
+    """Raise `Conflict` where other rows came in after an attempt was made: its own may be older than they are."""
+    # Names of attempts sort by time.
+    if since is not None and any(info.get("attempt", "~") > attempt for info in recent(present, since)):
+        raise Conflict(
+            f"{present.name!r} was changed after this load was refused, and its rows would replace newer ones",
+            hint=f"replay_rescued(id={attempt!r}) does that all the same; to give it up, delete its folder",
+        )
 
 
 def recent(present: Dataset, since: datetime | None) -> Iterator[Mapping[str, str]]:

@@ -23,7 +23,7 @@ from mcp_lakehouse.catalog.properties import properties_for, transaction
 from mcp_lakehouse.catalog.texts import check_text, searches_instead
 from mcp_lakehouse.errors import Conflict, InvalidInput, LakehouseError, NotFound, StorageFailed, UnreadableSource
 from mcp_lakehouse.ingest import formats, overlaying, telling
-from mcp_lakehouse.ingest.attempts import attempt_transaction, committed, recent
+from mcp_lakehouse.ingest.attempts import attempt_transaction, check_newest, committed, is_repeated
 from mcp_lakehouse.ingest.files import none_readable
 from mcp_lakehouse.ingest.loaded import Loaded, as_staged, reject_records, staged
 from mcp_lakehouse.ingest.sources import InlineText, SourceFile, dataset_name, fingerprint, resolve
@@ -48,8 +48,8 @@ _BACKOFF_SECONDS = (0.01, 0.5)
 class Request:
     """What the caller asked for. `bucket`: where a new dataset is to live. `who` and `trace_id` are recorded.
 
-    `attempt` names this load for good: under one name it is committed once. `files` are a source that was found
-    before, and `since` is when it was first asked for.
+    `attempt` names this load for good: under one name it is committed once. `files` are a source that was found before,
+    `since` is when it was first asked for, and `over_newer` allows it to replace rows that came in after that.
     """
 
     source: str | Sequence[str] | InlineText
@@ -64,6 +64,7 @@ class Request:
     attempt: str = ""
     files: Sequence[SourceFile] = ()
     since: datetime | None = None
+    over_newer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,16 +170,15 @@ class Loader:
         """The files that are not in the dataset yet; each content once, however often it is named."""
         first = {content: file for file, content in reversed(list(contents.items()))}
         # An upsert replaces each document by itself, also where another one has become the same.
-        each = formats.DOCUMENTS if request.mode == "upsert" else frozenset[str]()
+        each = formats.DOCUMENTS if request.mode == "upsert" else ()
         distinct = [file for file, content in contents.items() if first[content] is file or file.format in each]
         if present is None:
             return distinct
-        if request.mode != "append" or request.since is not None:
-            repeated = {"operation": request.mode, "content": _combined(contents.values())}
-            done = (repeated.items() <= info.items() for info in recent(present, request.since))
-            if any(done):
-                return []
+        told = {"operation": request.mode, "content": _combined(contents.values())}
+        if (request.mode != "append" or request.since) and is_repeated(present, told, request.since):
+            return []
         if request.mode != "append":
+            check_newest(present, request.attempt, None if request.over_newer else request.since)
             return distinct
         known = present.writable.transaction_version
         return [file for file in distinct if known(transaction(present.epoch, contents[file])) is None]

@@ -40,12 +40,13 @@ AppendJournal = Callable[[str, Sequence[Mapping[str, object]], str], None]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What it takes to finish an entry. `scratch`: a folder that loads may read from."""
+    """What it takes to finish an entry. `scratch`: a folder that loads may read from; `over_newer`: `Request`'s."""
 
     loader: Loader
     scratch: Path
     indexed: Indexed
     append_journal: AppendJournal
+    over_newer: bool
 
 
 class Rescue:
@@ -171,6 +172,8 @@ class Rescue:
     ) -> ReplayReport:
         """Finish what is kept, oldest first, or one of it: what was committed before is recognised, not repeated.
 
+        What would replace rows that came in later waits, unless it is asked for by its id.
+
         An entry that fails stays, and so do later ones of its dataset. Raises `NotFound` for an id that is none,
         `StorageFailed` when the rescue bucket cannot be read, `Cancelled`.
         """
@@ -262,6 +265,7 @@ class Rescue:
                     attempt=entry.id,
                     files=entries.fetched(bucket, entry, folder, cancel),
                     since=entries.moment_of(entry.id),
+                    over_newer=work.over_newer,
                 ),
                 progress=progress,
                 cancel=cancel,

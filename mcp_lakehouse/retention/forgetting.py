@@ -36,6 +36,7 @@ _LEFT = (
     "backups and copies of the lake, and older versions of objects where the bucket keeps them",
     "what clients were given, and spans that were exported elsewhere",
     "other datasets, for which forget is run by itself",
+    "dropped datasets that are not vacuumed yet: restore, forget, drop again",
     "loads that wait in the rescue bucket: replay them first, or delete them",
     "caches of other processes until their next call, and of other machines until they open the lake again",
 )

@@ -72,23 +72,32 @@ def rescue_bucket(address: str, environment: Mapping[str, str], *, lake: Bucket)
 
 
 def _opened(name: str, address: str, environment: Mapping[str, str]) -> Bucket:
-    bucket = open_bucket(address, environment_of(name, environment))
+    if "://" not in address and not Path(address).expanduser().is_absolute():
+        raise InvalidInput(
+            f"bucket {name!r} is at {address[:200]!r}, which depends on the working directory",
+            hint="give an absolute path, or a URL",
+        )
+    bucket = open_bucket(address, environment_of(name, environment), lake=False)
     return bucket if bucket.local_path("") is not None else Circuit(bucket, name)
 
 
 def data_folders(homes: Sequence[Home]) -> list[Path]:
-    """The folders of this machine that hold data files of the homes, made where they are missing."""
+    """The folders of this machine that hold data files of the homes.
+
+    Those of the lake itself are made where they are missing; one of another bucket may be on a disk that is away.
+    """
+    made: list[Path] = []
     folders: list[Path] = []
     for home in homes:
         if home.is_local:
-            parts = (home.bucket.local_path(part) for part in _DATA)
-            folders.extend(path for path in parts if path is not None)
+            parts = [home.bucket.local_path(part) for part in _DATA]
+            (made if home.name == PRIMARY else folders).extend(path for path in parts if path is not None)
         else:
-            folders.append(home.copies.folder)
-    for folder in folders:
+            made.append(home.copies.folder)
+    for folder in made:
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
-    return folders
+    return made + folders
 
 
 def places_of(homes: Sequence[Home]) -> set[str]:

@@ -13,18 +13,18 @@ from mcp_lakehouse.store.objects import ObjectBucket
 from mcp_lakehouse.store.services import S3, SERVICES, Service
 
 
-def open_bucket(url_or_path: str | Path, environment: Mapping[str, str]) -> Bucket:
+def open_bucket(url_or_path: str | Path, environment: Mapping[str, str], *, lake: bool = True) -> Bucket:
     """The bucket at a folder, a `file://` URL, or `s3://bucket/prefix` (`gs://`, `az://`). Touches no network.
 
     Object storage is configured by the usual variables (`AWS_*`, `GOOGLE_*`, `AZURE_*`) of `environment`. Raises
-    `InvalidInput` for an unknown kind of address.
+    `InvalidInput` for an unknown kind of address, and of a `lake` for a path that is a file.
     """
     text = str(url_or_path)
     scheme, separator, rest = text.partition("://")
     if not separator:
-        return _local(Path(text))
+        return _local(Path(text), lake)
     if scheme == "file" and rest.startswith("/"):
-        return _local(Path(unquote(rest)))
+        return _local(Path(unquote(rest)), lake)
     if scheme in SERVICES:
         return _object_storage(SERVICES[scheme], text, environment)
     raise InvalidInput(
@@ -33,11 +33,11 @@ def open_bucket(url_or_path: str | Path, environment: Mapping[str, str]) -> Buck
     )
 
 
-def _local(path: Path) -> LocalBucket:
+def _local(path: Path, lake: bool) -> LocalBucket:
     if "\0" in str(path):
         raise InvalidInput("the lake's path holds a NUL character", hint="give a folder")
     root = path.expanduser().resolve()
-    if root.exists() and not root.is_dir():
+    if lake and root.exists() and not root.is_dir():
         raise InvalidInput(f"{root} is a file", hint="a lake is a folder; give another path")
     return LocalBucket(root)
 

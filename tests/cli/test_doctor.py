@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -204,3 +205,22 @@ def test_a_damaged_log_does_not_hide_the_other_tables(workers: Cli) -> None:
     assert "problem" in tables["worse"]
     assert "problem" not in tables["workers"]
     assert json.dumps(tables["workers"]["rows"]) == "3"
+
+
+def test_datasets_of_other_buckets_are_looked_at_where_they_are(cli: Cli) -> None:
+    cli = replace(cli, environment={"LAKEHOUSE_BUCKETS": f"archive={cli.folder / 'archive'}"})
+    (cli.folder / "t.csv").write_text("a\n1\n")
+    cli("ingest", "t.csv", "--bucket", "archive")
+    assert {check["name"]: check["status"] for check in cli.json("doctor")["checks"]}["tables"] == "ok"
+    assert "0 not whole" in cli("rebuild").stderr
+    next((cli.folder / "archive").glob("tables/t/*.parquet")).unlink()
+    assert "1 of 1 files are missing" in cli("doctor", expect=1).stdout
+
+
+def test_a_reader_looks_at_no_files(cli: Cli) -> None:
+    (cli.folder / "t.csv").write_text("a\n1\n")
+    cli("ingest", "t.csv")
+    (cli.folder / "lakehouse" / "lakehouse.toml").write_text('[profiles.reader]\ndatasets = ["t"]\n')
+    reader = replace(cli, environment={"LAKEHOUSE_PROFILE": "reader"})
+    assert "only an administrator may rebuild" in reader("rebuild", expect=1).stderr
+    assert "only an administrator" in reader("doctor", expect=1).stdout

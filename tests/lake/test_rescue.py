@@ -172,6 +172,29 @@ def test_a_commit_that_arrived_though_nobody_was_told_is_not_repeated(
         assert lake.list_buckets().rescued == 0
 
 
+def test_rows_that_came_in_later_are_not_replaced_unless_that_is_asked_for(setting: Setting) -> None:
+    with setting.open() as lake:
+        lake.ingest(inline("people", PEOPLE), key=["id"], bucket="archive")
+        setting.refuse()
+        for city in ("Leeds", "York"):
+            refused(lake, inline("people", f"id,name,city\n1,Ada,{city}\n"), mode="upsert")
+        setting.mend()
+        # Entries do not stand in each other's way: the later one wins.
+        assert [each.version for each in lake.replay_rescued().entries] == [1, 2]
+        assert rows(lake, "SELECT city FROM people WHERE id = 1") == [["York"]]
+        setting.refuse()
+        refused(lake, inline("people", "id,name,city\n1,Ada,Hull\n"), mode="upsert")
+        setting.mend()
+        lake.ingest(inline("people", "id,name,city\n1,Ada,Bath\n"), mode="upsert")
+        (waiting,) = lake.replay_rescued().entries
+        assert waiting.version is None
+        assert "would replace newer ones" in str(waiting.waits)
+        assert rows(lake, "SELECT city FROM people WHERE id = 1") == [["Bath"]]
+        (done,) = lake.replay_rescued(waiting.id).entries
+        assert done.version == 4
+        assert rows(lake, "SELECT city FROM people WHERE id = 1") == [["Hull"]]
+
+
 def test_a_replay_that_is_killed_before_it_removes_the_entry_is_not_repeated(setting: Setting) -> None:
     with setting.open() as lake:
         lake.ingest(inline("people", PEOPLE), key=["id"], bucket="archive")

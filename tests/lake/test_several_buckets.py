@@ -157,6 +157,43 @@ def test_a_name_that_may_be_in_a_bucket_that_never_answered_is_not_taken_for_a_n
         assert lake.ingest(inline("texts", TEXTS + "3,another\n")).version == 1
 
 
+def test_a_folder_that_is_gone_is_missed_and_not_made_anew(tmp_path: Path) -> None:
+    place = with_buckets(folder_place(tmp_path), archive=str(tmp_path / "archive"))
+    with place.open() as lake:
+        lake.ingest(inline("people", PEOPLE))
+        lake.ingest(inline("texts", TEXTS), key=["id"], bucket="archive")
+    (tmp_path / "archive").rename(tmp_path / "away")
+    for empty in (False, True):
+        if empty:
+            # A disk that is not mounted leaves an empty folder.
+            (tmp_path / "archive").mkdir()
+        with place.open() as lake:
+            assert rows(lake, "SELECT count(*) FROM people") == [[3]]
+            assert lake.list_datasets().unreadable == ["archive:*"]
+            for bucket in (None, "archive"):
+                with pytest.raises(StorageFailed, match="archive"):
+                    lake.ingest(inline("texts", TEXTS + "3,new\n"), bucket=bucket)
+            (_, archive) = lake.list_buckets().buckets
+            assert not archive.answers
+            assert "is its disk mounted?" in str(archive.problem)
+            assert not (tmp_path / "archive" / "tables").exists()
+    (tmp_path / "archive").rmdir()
+    with place.open() as lake:
+        (tmp_path / "away").rename(tmp_path / "archive")
+        assert rows(lake, "SELECT count(*) FROM texts") == [[2]]
+        assert lake.ingest(inline("texts", TEXTS + "3,new\n"), mode="upsert").version == 1
+
+
+def test_a_file_in_the_place_of_a_bucket_takes_only_that_bucket_away(tmp_path: Path) -> None:
+    (tmp_path / "archive").write_text("")
+    place = with_buckets(folder_place(tmp_path), archive=str(tmp_path / "archive"))
+    with place.open() as lake:
+        lake.ingest(inline("people", PEOPLE))
+        assert rows(lake, "SELECT count(*) FROM people") == [[3]]
+        with pytest.raises(StorageFailed):
+            lake.ingest(inline("texts", TEXTS), bucket="archive")
+
+
 def _until_answered(lake: Lakehouse) -> list[list[Json]]:
     deadline = time.monotonic() + 10 * FIRST_PAUSE_SECONDS
     while True:

@@ -55,6 +55,15 @@ def test_each_token_opens_its_own_part(url: str) -> None:
     assert CANARY not in hidden.text.replace("canary_plans", "")
 
 
+def test_what_a_reader_is_not_offered_is_refused_over_rest_too(url: str) -> None:
+    headers = {"Authorization": f"Bearer {NORTH}"}
+    body = {"source": {"name": "people.csv", "text": "id\n9\n"}}
+    refused = httpx2.post(f"{url}/ingest", json=body, headers=headers, timeout=60)
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+    for path in ("/storage/errors", "/hnsw/trials"):
+        assert httpx2.get(f"{url}{path}", headers=headers, timeout=60).status_code == 403
+
+
 @pytest.mark.parametrize("token", [None, "another", NORTH[:-1], WHOLE + "x"])
 def test_no_other_token_opens_anything(url: str, token: str | None) -> None:
     assert asked(url, token, "SELECT 1").status_code == 401
