@@ -148,13 +148,20 @@ class DatasetIndex:
         return tail > TAIL_PASSAGES and tail > TAIL_SHARE * (view.base_count if view else 0)
 
     @contextlib.contextmanager
-    def changing(self, newest: Callable[[], Dataset]) -> Iterator[None]:
-        """Searches see the view before until what is changed inside is done and the view of the newest version made."""
+    def changing(
+        self, newest: Callable[[], Dataset], *, progress: Progress = silent, cancel: CancelToken | None = None
+    ) -> Iterator[None]:
+        """Searches see the view before until what is changed inside is done and the view of the newest version made.
+
+        Raises `Cancelled` while that is made.
+        """
+        token = cancel or CancelToken()
         with self._lock:
             yield
             # What fails here is told to whoever searches next.
             with contextlib.suppress(LakehouseError):
-                self.view(newest(), progress=silent, cancel=CancelToken())
+                self.view(newest(), progress=progress, cancel=token)
+            token.check()
 
     def build(
         self,

@@ -119,7 +119,8 @@ class Indexes:
         if columns is not None:
             types = [(column.name, column.type) for column in dataset.snapshot.columns]
             check_text(repr(dataset.name), self._spelled(dataset, columns), types)
-            with index.changing(newest) if not build.embedder else nullcontext():
+            changing = partial(index.changing, newest, progress=progress, cancel=cancel)
+            with nullcontext() if build.embedder else changing():
                 dataset = self.set_text(dataset, columns, info)
         if not dataset.text:
             texts = [column.name for column in dataset.snapshot.columns if is_text(column.type)]

@@ -11,7 +11,7 @@ from tests.proofs.crash import trials
 from tests.proofs.places import empty_place
 
 # The whole takes an hour.
-SAMPLE = {"folder": ("upsert", 2), "s3": ("build and publish", 1)}
+SAMPLE = {"folder": ("upsert", 1), "s3": ("build and publish", 1)}
 
 
 @pytest.mark.parametrize("kind", SAMPLE)

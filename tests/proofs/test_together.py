@@ -50,7 +50,7 @@ def test_a_commit_is_noticed_within_a_second(place: Place) -> None:
     assert max(lags(place, 3)) <= SEEN_SECONDS
 
 
-@BOTH
+@pytest.mark.parametrize("kind", ["s3"])
 def test_two_servers_share_one_lake(place: Place) -> None:
     with serving(place, "cache of one") as one, serving(place, "cache of the other") as other:
         text = "id,note\n1,an otter\n"
