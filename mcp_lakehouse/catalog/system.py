@@ -28,12 +28,13 @@ COLUMNS: Columns = (
 )  # fmt: skip
 VERSIONS: Columns = (
     ("dataset", _TEXT), ("version", _COUNT), ("time", _TIME), ("operation", _TEXT), ("source", _TEXT),
-    ("rows_added", _COUNT), ("rows_updated", _COUNT), ("rows_rejected", _COUNT), ("who", _TEXT), ("trace_id", _TEXT),
+    ("rows_added", _COUNT), ("rows_updated", _COUNT), ("rows_deleted", _COUNT), ("rows_rejected", _COUNT),
+    ("who", _TEXT), ("trace_id", _TEXT),
 )  # fmt: skip
 OPERATIONS: Columns = (
     ("time", _TIME), ("who", _TEXT), ("operation", _TEXT), ("dataset", _TEXT), ("from_version", _COUNT),
     ("to_version", _COUNT), ("source", _TEXT), ("rows_added", _COUNT), ("rows_updated", _COUNT),
-    ("rows_rejected", _COUNT), ("trace_id", _TEXT),
+    ("rows_deleted", _COUNT), ("rows_rejected", _COUNT), ("trace_id", _TEXT),
 )  # fmt: skip
 ERRORS: Columns = (
     ("time", _TIME), ("code", _TEXT), ("operation", _TEXT), ("dataset", _TEXT), ("message", _TEXT), ("hint", _TEXT),
@@ -155,9 +156,9 @@ class System:
     def _operations(self, datasets: list[Dataset]) -> Rows:
         rows: Rows = self._builds.operations(datasets)
         for row in _versions(datasets):
-            dataset, version, at, operation, source, added, updated, rejected, who, trace_id = row
+            dataset, version, at, operation, source, *counts, who, trace_id = row
             before = version - 1 if isinstance(version, int) and version > 0 else None
-            rows.append([at, who, operation, dataset, before, version, source, added, updated, rejected, trace_id])
+            rows.append([at, who, operation, dataset, before, version, source, *counts, trace_id])
         return sorted(rows, key=lambda row: str(row[0]), reverse=True)
 
 
@@ -197,7 +198,8 @@ def _versions(datasets: list[Dataset]) -> Rows:
                 [
                     dataset.name, commit.version, timestamp(commit.at), info.get("operation") or commit.operation,
                     info.get("source"), _count(info.get("rows_added")), _count(info.get("rows_updated")),
-                    _count(info.get("rows_rejected")), info.get("who"), info.get("trace_id"),
+                    _count(info.get("rows_deleted")), _count(info.get("rows_rejected")), info.get("who"),
+                    info.get("trace_id"),
                 ]
             )  # fmt: skip
     return rows

@@ -236,8 +236,8 @@ class Indexes:
         """The rows of `system.operations` that publishing and rolling back make; versions are generations there."""
         return [
             [
-                each.at, each.who, each.operation, dataset.name, each.previous, each.generation, None, None, None, None,
-                each.trace_id or None,
+                each.at, each.who, each.operation, dataset.name, each.previous, each.generation,
+                *(None,) * 5, each.trace_id or None,
             ]
             for dataset in datasets
             for each in _generations(dataset).publications(dataset.name)

@@ -332,7 +332,7 @@ class _Walk:
             raise StatementRefused(
                 f"schema {'.'.join(path)!r} is not available here",
                 hint="datasets have no schema; what the lake knows of itself is in schema system: "
-                "system.datasets, system.columns, system.versions, system.operations",
+                "system.datasets, system.columns, system.versions",
             )
 
     def _table_function(self, node: Node) -> None:

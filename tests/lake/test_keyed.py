@@ -95,6 +95,9 @@ def test_keys_of_several_columns_and_columns_named_like_ours(own: Lakehouse) -> 
     assert rows(own, 'FROM ours WHERE "rows" > 1 ORDER BY ALL') == [[1, "f1", 2, 2], [1, "f2", 3, 3]]
     assert own.catalog.get("ours").snapshot.rows == 13
     assert own.ingest(inline("ours", "place,file\n1,f2\n9,f9\n"), mode="delete").rows_deleted == 1
+    told = "SELECT {} FROM system.{} WHERE dataset = 'ours' ORDER BY time DESC LIMIT 1"
+    assert rows(own, told.format("version, rows_deleted", "versions")) == [[2, 1]]
+    assert rows(own, told.format("to_version, rows_deleted", "operations")) == [[2, 1]]
     own.compact("ours")
     assert rows(own, "SELECT count(*) FROM ours") == [[12]]
 
