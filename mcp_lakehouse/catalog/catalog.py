@@ -127,6 +127,7 @@ class Catalog:
         self._lock = threading.Lock()
         self._tables: dict[str, tuple[Home, Table]] = {}
         self._unreadable: set[str] = set()
+        self._noted: set[str] = set()
 
     @property
     def homes(self) -> list[Home]:
@@ -265,10 +266,12 @@ class Catalog:
         for listing in self._listings:
             if listing.home is home:
                 listing.made |= {name}
-        if home is not self._primary and not self._used(home.name):
-            # So that it is missed when it is away.
+        if home is not self._primary and home.name not in self._noted:
+            # So that it is missed when it is away. Looked up once, for this comes after every load.
             with contextlib.suppress(LakehouseError):
-                self._primary.bucket.write(f"{_USED}/{home.name}", home.bucket.url.encode())
+                if not self._used(home.name):
+                    self._primary.bucket.write(f"{_USED}/{home.name}", home.bucket.url.encode())
+                self._noted.add(home.name)
 
     def asked(self, home: Home) -> None:
         """Ask a bucket for its tables. Raises what it fails with."""

@@ -16,8 +16,10 @@ _POINTER_SECONDS = 1.0
 
 
 class Serving:
-    """Safe for several threads. `is_local`: looking costs nothing. `pinned` gives the
-    generation that serves whatever is published; one that is not there, or was not let through, changes nothing.
+    """Safe for several threads. `is_local`: looking costs nothing.
+
+    `pinned` gives the generation that serves whatever is published; one that is not there, or was not let through,
+    changes nothing.
     """
 
     def __init__(
@@ -31,21 +33,16 @@ class Serving:
         self._changing = threading.RLock()
         self._looking = threading.Lock()
         self._number: int | None = None
-        self._refused: int | None = None
         self._looked = float("-inf")
         self.last: Generation | None = None
 
     def generation(self) -> Generation | None:
         """The generation that serves, `None` where none was built; `last` is the one that was given last."""
         last, pinned = self.last, self._pinned()
-        if pinned is not None and pinned != self._refused:
-            if last is not None and last.number == pinned:
-                return last
+        if pinned is not None and (last is None or last.number != pinned):
             found = self._generations.get(self._dataset, pinned)
             if found is not None and found.published:
-                self.last = found
-                return found
-            self._refused = pinned
+                last = self.last = found
         if pinned is not None and last is not None:
             return last
         number = self._pointed()
@@ -63,8 +60,8 @@ class Serving:
         """
         with self._changing:
             present = self._generations.current(self._dataset)
-            published = [each.number for each in self._generations.all(self._dataset) if each.published]
-            older = [number for number in published if present is not None and number < present]
+            published = [each for each in self._generations.all(self._dataset) if each.published]
+            older = [each for each in published if present is not None and each.number < present]
             if present is None:
                 raise NotFound(
                     f"no generation of {self._dataset!r} has been built yet: all its passages are searched exactly",
@@ -75,15 +72,15 @@ class Serving:
                     f"{self._dataset!r} has no older generation to go back to",
                     hint="system.generations lists those there are",
                 )
-            target = next(each for each in self._generations.all(self._dataset) if each.number == older[-1])
+            target = older[-1]
             if spec and target.recipe.spec != spec:
                 raise InvalidInput(
                     f"generation {target.number} of {self._dataset!r} was built with {target.recipe.spec}, and the "
                     f"setting embedder is {spec}: nobody could search it by meaning",
                     hint=f"set LAKEHOUSE_EMBEDDER={target.recipe.spec}, then roll back",
                 )
-            self.publish("rollback_index", older[-1], who)
-            return older[-1], present
+            self.publish("rollback_index", target.number, who)
+            return target.number, present
 
     def publish(self, operation: str, number: int, who: str) -> None:
         """Let a generation serve. `operation` is that of a `Publication`."""

@@ -120,7 +120,7 @@ class Forgetting:
             if dataset.snapshot.overlay is not None:
                 # It may shadow rows that are to go.
                 with contextlib.suppress(Conflict):
-                    self._means.fold(dataset, info)
+                    self._means.fold(dataset, {**info, "operation": "compact"})
                 continue
             found = find(dataset, lives, where, self._means.runner)
             retired = _holding(lives, found)

@@ -71,7 +71,7 @@ def _without_content(span: ReadableSpan) -> ReadableSpan:
         context=span.context,
         parent=span.parent,
         resource=span.resource,
-        attributes=_allowed(span),  # type: ignore[arg-type]
+        attributes=_allowed(span),  # type: ignore[arg-type]  # the SDK types them narrower than it gives them
         kind=span.kind,
         status=Status(span.status.status_code),
         start_time=span.start_time,

@@ -38,8 +38,7 @@ def register(server: MCPServer[Any], lake: Lakehouse, calls: Calls) -> None:
         found = starting + within
         return Completion(values=found[:_MOST], total=len(found), has_more=len(found) > _MOST)
 
-    # The SDK's decorator is untyped.
-    server.completion()(complete)  # type: ignore[no-untyped-call]
+    server.completion()(complete)  # type: ignore[no-untyped-call]  # the SDK's decorator is untyped
 
 
 def _candidates(
