@@ -111,7 +111,7 @@ class Lakehouse(RetentionVerbs):
         visible = Visible(self.catalog, self.system, self.results, flush_journals=lambda: self._journal.flush())
         self._runner = Runner(visible.resolve, self.results, self._limits, scratch=self._scratch, data=self._data)
         self._statistics = Statistics(cache / "statistics", self._first_row)
-        self._loaders = Pool(self._start_loader, size=2, what="ingest", folders=self._data)
+        self._loaders = Pool(self._start_loader, size=2, what="ingest")
         kept_in = rescue_bucket(settings.text("rescue").strip(), os.environ, lake=self.bucket)
         self.rescue = Rescue(kept_in, self.catalog, self.profile, tell=lambda *told: self._journal.failed(*told))
         self._journal = Journal(self._append_journal, keep=self.rescue.keep_journal)

@@ -100,6 +100,8 @@ class JournalLimits:
     """What the lake keeps of what it writes about itself: the newest."""
 
     error_rows: int = 100_000
+    # About 30 MB; who wants more of them sends them to a collector.
+    span_rows: int = 200_000
     # Of one listing of errors or trials.
     listed: int = 1_000
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pytest
 
 from s3_server import s3_server
+from tests.place import ON_S3
 
 # Modules that take long begin first, so that nobody waits for them at the end.
 _LONGEST = ("packaging/test_wheel.py", "safety/test_rates.py", "cli/test_data.py", "conformance/test_suite.py")
@@ -33,6 +34,15 @@ def s3_environment() -> Iterator[Mapping[str, str]]:
     """The variables that reach an S3 server with one bucket."""
     with s3_server() as environment:
         yield environment
+
+
+@pytest.fixture(autouse=True, scope="session")
+def s3_for_servers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Lakes behind servers reach the S3 server where they are to be there."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in request.getfixturevalue("s3_environment").items() if ON_S3 else ():
+            patch.setenv(name, value)
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,15 +8,16 @@ when local state is deleted.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
+from mcp_lakehouse.catalog.absent import gone, unknown
 from mcp_lakehouse.catalog.listing import TABLES, Listing, folder_of
 from mcp_lakehouse.catalog.properties import DROPPED_AT, EPOCH, ERASED, KEY, KIND, TEXT, listed
 from mcp_lakehouse.catalog.versions import Versions
@@ -30,6 +31,7 @@ from mcp_lakehouse.table import Commit, Snapshot, Table
 _USED = "system/buckets"
 # Each look at a remote log is a round trip of its own.
 _PARALLEL_LOOKS = 16
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,13 +228,14 @@ class Catalog:
 
     def with_dropped(self) -> list[Dataset]:
         """Every dataset, dropped ones too, by name."""
-        names = sorted(self.names())
-        if self._all_local or len(names) < 2:
-            found = [self._find_readable(name) for name in names]
-        else:
-            with ThreadPoolExecutor(_PARALLEL_LOOKS) as pool:
-                found = list(pool.map(self._find_readable, names))
+        found = self._each(self._find_readable, sorted(self.names()))
         return [dataset for dataset in found if dataset is not None]
+
+    def _each(self, look: Callable[[str], T], names: Sequence[str]) -> list[T]:
+        if self._all_local or len(names) < 2:
+            return [look(name) for name in names]
+        with ThreadPoolExecutor(_PARALLEL_LOOKS) as pool:
+            return list(pool.map(look, names))
 
     def _find_readable(self, name: str) -> Dataset | None:
         """As `find`; one table that cannot be read (`get` says why) does not hide the others."""
@@ -259,6 +262,18 @@ class Catalog:
     def names(self) -> frozenset[str]:
         """The names of all tables, dropped ones too."""
         return frozenset[str]().union(*(listing.names() for listing in self._listings))
+
+    def head(self, name: str) -> int | None:
+        """The newest version of a table; `None` where there is none, or it cannot be read."""
+        try:
+            return self._placed(name)[1].head()
+        except (UnsupportedLake, StorageFailed):
+            return None
+
+    def heads(self) -> Mapping[str, int | None]:
+        """The newest version of each table, by name."""
+        names = sorted(self.names())
+        return dict(zip(names, self._each(self.head, names), strict=True))
 
     def added(self, name: str) -> None:
         """A dataset was made through this object: its caller finds it in the next listing, however old that is."""
@@ -287,29 +302,10 @@ class Catalog:
 
     def missing(self, name: str, *, dropped: bool = False) -> NotFound:
         """The error for an unknown name, with what to do next."""
-        if dropped and self._erased(name):
-            return NotFound(
-                f"dataset {name!r} was dropped, and then vacuumed on {self._erased(name)}",
-                hint="load it again, or copy it back from a backup of the lake",
-            )
         if dropped:
-            return NotFound(f"dataset {name!r} was dropped", hint=f"restore_dataset(dataset={name!r}) brings it back")
-        known = [dataset.name for dataset in self.all()]
-        near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
-        if near:
-            hint = f"did you mean {', '.join(near)}? list_datasets shows all"
-        elif known:
-            more = ", …" if len(known) > _NAMES_SHOWN else ""
-            hint = f"there are: {', '.join(known[:_NAMES_SHOWN])}{more}"
-        else:
-            hint = "the lake is empty: load a file with ingest first"
-        for home, failure in self.away().items():
-            hint += f"; the datasets of bucket {home.name!r} are not known: {failure.message}"
-        return NotFound(f"there is no dataset {name[:100]!r}", hint=hint)
-
-    def _erased(self, name: str) -> str:
-        found = self.find(name)
-        return (found.snapshot.properties.get(ERASED) or "").partition(" ")[2] if found is not None else ""
+            found = self.find(name)
+            return gone(name, (found.snapshot.properties.get(ERASED) or "").partition(" ")[2] if found else "")
+        return unknown(name, [dataset.name for dataset in self.all()], self.away())
 
     def forget(self, name: str) -> None:
         """Read a dataset's log anew on its next use: for when something else replaced its files."""
@@ -334,7 +330,6 @@ def _table_in(home: Home, name: str) -> Table:
     return Table(home.bucket, f"{TABLES}/{folder_of(name)}")
 
 
-_NAMES_SHOWN = 20
 _PAGE_LIMIT = 1_000
 
 

@@ -24,7 +24,8 @@ _ATTEMPTS = 10
 # Every append is a file, and a statement opens them all; so many small ones become one.
 MERGED_FILES = 100
 _SMALL_BYTES = 256 * KIB
-
+# Of those that are bounded, what tells which records are the newest.
+_NEWEST_BY = {"errors": "time", "spans": "ended_at"}
 # So many times the rows to keep may be there before the oldest go: not every record is to cost a rewrite.
 _OVERFULL = 1.1
 
@@ -36,7 +37,7 @@ class Journals:
 
     def __init__(self, system: System, limits: JournalLimits, *, scratch: Path) -> None:
         self._system = system
-        self._kept_rows = {"errors": limits.error_rows}
+        self._kept_rows = {"errors": limits.error_rows, "spans": limits.span_rows}
         self._scratch = scratch
         self._lock = threading.Lock()
 
@@ -64,7 +65,7 @@ class Journals:
                     time.sleep(random.uniform(0.01, 0.05 * 2 ** min(attempt, 4)))
             # The records are kept; what fails here is tried again after the next ones.
             with contextlib.suppress(LakehouseError, OSError):
-                self._tidy(table, self._kept_rows.get(name))
+                self._tidy(name, table)
 
     def _commit(self, name: str, table: Table, content: pa.Table, transactions: Mapping[str, int]) -> None:
         former = self._system.journal_read(name)
@@ -81,16 +82,16 @@ class Journals:
                 at_version=at_version,
             )
 
-    def _tidy(self, table: Table, kept_rows: int | None) -> None:
+    def _tidy(self, name: str, table: Table) -> None:
         """Make one file of many small ones; let the oldest records go where there are too many."""
-        snapshot = table.snapshot()
+        snapshot, kept_rows = table.snapshot(), self._kept_rows.get(name)
         full = kept_rows is not None and snapshot.rows > kept_rows * _OVERFULL
         files = [file for file in snapshot.files if full or file.bytes < _SMALL_BYTES]
         if len(files) < MERGED_FILES and not full:
             return
         content = self._joined(files)
         if full:
-            content = content.sort_by([("time", "descending")])[:kept_rows]
+            content = content.sort_by([(_NEWEST_BY[name], "descending")])[:kept_rows]
         with staged_records(content, self._scratch) as staged:
             table.rewrite(
                 [file.key for file in files],

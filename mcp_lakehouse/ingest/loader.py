@@ -34,7 +34,7 @@ _LIBRARIES = ("/usr/lib", "/usr/lib64", "/lib", "/lib64")
 def start(config: Message) -> Loader:
     """Confine this process and get ready to load.
 
-    `config`: `readable` and `writable` folders (the first writable one takes the engine's overflow),
+    `config`: `descriptors` of readable folders, `writable` folders (the first one takes the engine's overflow),
     `memory_bytes` of the engine, `threads`, `address_space_bytes` of the process, `file_bytes` of any
     file written.
     """
@@ -47,7 +47,7 @@ def start(config: Message) -> Loader:
     engine = open_engine(memory_bytes=config["memory_bytes"], threads=config["threads"], spill=spill)
     confine.limit_resources(address_space_bytes=config["address_space_bytes"], file_bytes=config["file_bytes"])
     landlock = confine.restrict_files(
-        readable=[*config["readable"], *confine.python_folders(), *_LIBRARIES], writable=config["writable"]
+        readable=[*config["descriptors"], *confine.python_folders(), *_LIBRARIES], writable=config["writable"]
     )
     return Loader(engine, {"landlock": landlock, "network_namespace": isolated})
 

@@ -6,12 +6,14 @@ changes, so neither does what is shown of it: each is made once, when it is firs
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +27,9 @@ from mcp_lakehouse.store.homes import Home
 from mcp_lakehouse.table import OVERLAY, Commit, DataFile, Retirement, Snapshot, Table, TableColumn, is_overlay
 
 _VERSIONS_KEPT = 8
+# What other processes are shown is marked as used at least so often, and removed when it was not for much longer.
+_MARKED_SECONDS = 600.0
+_UNUSED_SECONDS = 3_600.0
 
 
 class Make(Protocol):
@@ -41,6 +46,14 @@ class Make(Protocol):
         overlay: tuple[Path, Sequence[str]] | None = None,
     ) -> tuple[int, list[Column]]:
         """Writes what is shown of one data file; its rows and columns."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A version as it is shown, and when its files were marked as used last."""
+
+    snapshot: Snapshot
+    marked: float
 
 
 class Projection:
@@ -67,7 +80,7 @@ class Projection:
         assert folder is not None
         self._folder = folder
         self._lock = threading.Lock()
-        self._versions: OrderedDict[tuple[int, datetime], Snapshot] = OrderedDict()
+        self._versions: OrderedDict[tuple[int, datetime], _Kept] = OrderedDict()
 
     def exists(self) -> bool:
         """Whether there is a table."""
@@ -100,12 +113,34 @@ class Projection:
     def _shown(self, snapshot: Snapshot) -> Snapshot:
         at = snapshot.version, snapshot.updated_at
         with self._lock:
-            if at not in self._versions:
-                self._versions[at] = self._projected(snapshot)
+            kept = self._versions.get(at)
+            if kept is None or not self._still_there(kept):
+                kept = self._versions[at] = _Kept(self._projected(snapshot), time.monotonic())
                 while len(self._versions) > _VERSIONS_KEPT:
                     self._versions.popitem(last=False)
+                self._remove_unused()
             self._versions.move_to_end(at)
-            return self._versions[at]
+            return kept.snapshot
+
+    def _still_there(self, kept: _Kept) -> bool:
+        """Now and then: marks the files as used. Another process may have found that nobody needed them."""
+        if time.monotonic() - kept.marked > _MARKED_SECONDS:
+            try:
+                for file in kept.snapshot.files:
+                    os.utime(self._folder / Path(file.key).name)
+            except FileNotFoundError:
+                return False
+            kept.marked = time.monotonic()
+        return True
+
+    def _remove_unused(self) -> None:
+        """Each overlay makes another copy of what is shown; what none of the versions at hand shows goes in time."""
+        needed = {Path(file.key).name for kept in self._versions.values() for file in kept.snapshot.files}
+        before = time.time() - _UNUSED_SECONDS
+        for path in self._folder.iterdir() if self._folder.is_dir() else ():
+            with contextlib.suppress(OSError):
+                if path.name not in needed and path.stat().st_mtime < before:
+                    path.unlink()
 
     def _projected(self, snapshot: Snapshot) -> Snapshot:
         try:
@@ -139,7 +174,9 @@ class Projection:
         stem = Path(file.key).stem + (f"~{Path(over.key).stem}" if over is not None and reached else "")
         # The number of rows is in the name, so that a file need not be opened to be counted.
         for path in self._folder.glob(f"{stem}.*.parquet"):
-            return self._known(path)
+            with contextlib.suppress(FileNotFoundError):
+                os.utime(path)
+                return self._known(path)
         part = self._folder / f"{stem}.{secrets.token_hex(4)}.part"
         source = None if laid else self._source.copies.path(file)
         overlay = None

@@ -1,4 +1,4 @@
-"""The catalog as a profile sees it. Every way to a dataset leads through `find`, `names` or `table`."""
+"""The catalog as a profile sees it. Every way to a dataset leads through `find`, `head`, `names` or `table`."""
 
 from __future__ import annotations
 
@@ -54,6 +54,10 @@ class ShownCatalog(Catalog):
         projection = self._projection(name, home, table)
         newest = projection.newest()
         return None if newest is None else Dataset(name, projection, newest, self._own)
+
+    def head(self, name: str) -> int | None:
+        """As `Catalog.head`, for what is shown."""
+        return super().head(name) if self._profile.shows(name) else None
 
     def names(self) -> frozenset[str]:
         """As `Catalog.names`, for what is shown."""

@@ -67,20 +67,29 @@ class LocalState:
             found += _cleared(root, dataset, keys)
         return found
 
+    def drop(self, files: Iterable[str]) -> int:
+        """Drop copies of data files that are gone, and what profiles were shown of them; returns how many."""
+        keys = list(files)
+        return sum(_dropped(root, keys) for root in (self.cache, *self.cache.glob("profiles/*")))
+
 
 def _cleared(root: Path, dataset: str, keys: Sequence[str]) -> Cleared:
     """One cache folder without results, and without what it holds of a dataset and of files."""
     remove_abandoned(root / "scratch")
     folder = folder_of(dataset)
     indexed, left = forget_dataset(root / "index" / folder)
-    copies = sum(drop_copies(place, keys) for place in (*root.glob("objects*"), root / "data" / "whole"))
     return Cleared(
         results=_unlinked(each for each in root.glob("results/*") if each.suffix in (".arrow", ".json")) // 2,
         statistics=_unlinked(root.glob(f"statistics/{folder}.v*.json")),
-        copies=copies + _unlinked(_shown_of(root / "data", {Path(key).stem for key in keys})),
+        copies=_dropped(root, keys),
         indexed=indexed,
         left=left,
     )
+
+
+def _dropped(root: Path, keys: Sequence[str]) -> int:
+    copies = sum(drop_copies(place, keys) for place in (*root.glob("objects*"), root / "data" / "whole"))
+    return copies + _unlinked(_shown_of(root / "data", {Path(key).stem for key in keys}))
 
 
 def _shown_of(folder: Path, stems: Set[str]) -> Iterator[Path]:

@@ -58,7 +58,7 @@ class Retention:
     @cached_property
     def vacuum(self) -> Vacuum:
         """Removes what nothing needs."""
-        return Vacuum(self._catalog, self._system, self._limits.retention, self._pinned)
+        return Vacuum(self._catalog, self._system, self._limits.retention, self._pinned, self._local.drop)
 
     @cached_property
     def pins(self) -> Pins:

@@ -7,7 +7,7 @@ the next vacuum, from the log and a listing alone.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -42,10 +42,16 @@ class Vacuum:
     """Vacuums the tables of one lake."""
 
     def __init__(
-        self, catalog: Catalog, system: System, limits: RetentionLimits, pinned: Sequence[Mapping[str, int]] = ()
+        self,
+        catalog: Catalog,
+        system: System,
+        limits: RetentionLimits,
+        pinned: Sequence[Mapping[str, int]],
+        drop: Callable[[Iterable[str]], object],
     ) -> None:
-        """`pinned`: generations that stay, by dataset."""
+        """`pinned`: generations that stay, by dataset; `drop` is told which files are gone: there may be copies."""
         self._pinned = pinned
+        self._drop = drop
         self._catalog = catalog
         self._system = system
         self._limits = limits
@@ -217,6 +223,7 @@ class Vacuum:
         left = unfinished(bucket, prefix, timedelta(seconds=self._limits.grace_seconds))
         if not options.dry_run:
             remove(bucket, (info.key for info in going))
+            self._drop(info.key for info in going)
             for path, _ in left:
                 path.unlink(missing_ok=True)
         return replace(

@@ -45,7 +45,7 @@ _TREE_DEPTH = 5_000
 def start(config: Message) -> Engine:
     """Confine this process, then open and lock the engine.
 
-    `config`: `readable` folders, `scratch` folder (its only writable place), `data` folders that
+    `config`: `readable` folders and their `descriptors`, `scratch` (its only writable folder), `data` folders that
     views read from, `memory_bytes`, `address_space_bytes`, `spill_bytes`, `file_bytes`, `threads`; `projects` where
     it is to answer `project`.
     """
@@ -63,7 +63,7 @@ def start(config: Message) -> Engine:
     _lock(connection, config, scratch)
     confine.limit_resources(address_space_bytes=config["address_space_bytes"], file_bytes=config["file_bytes"])
     landlock = confine.restrict_files(
-        readable=[*config["readable"], *confine.python_folders()],
+        readable=[*config["descriptors"], *confine.python_folders()],
         writable=[str(scratch)],
     )
     return Engine(connection, scratch, config, {"landlock": landlock, "network_namespace": isolated})

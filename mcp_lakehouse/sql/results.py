@@ -19,6 +19,9 @@ from mcp_lakehouse.records import Column
 from mcp_lakehouse.sql.guard import RESULT_PREFIX
 from mcp_lakehouse.worker.channel import Message
 
+# To look through the folder takes about as long as to write so many small results.
+_SMALL_BETWEEN_PRUNINGS = 20
+
 
 @dataclass(frozen=True, slots=True)
 class StoredResult:
@@ -57,7 +60,8 @@ class StoredResult:
 class Results:
     """The results of one lake on this machine, oldest dropped beyond the limits.
 
-    Small ones live in this process; larger ones in files, which a later process finds again.
+    They lie in files, so that every process that serves the lake finds them. Small ones are held here too, for as
+    long as their files are there: what another process forgets is forgotten.
     """
 
     def __init__(self, folder: Path, limits: ResultLimits) -> None:
@@ -66,6 +70,7 @@ class Results:
         self._limits = limits
         self._lock = threading.Lock()
         self._small: OrderedDict[str, StoredResult] = OrderedDict()
+        self._until_pruned = 0
 
     def new_identifier(self) -> str:
         """32 hexadecimal digits nobody can guess: knowing a handle is the right to read it."""
@@ -74,23 +79,34 @@ class Results:
     def keep(self, identifier: str, stored: Message, columns: Sequence[Column], batches: Sequence[int]) -> StoredResult:
         """Take over what a worker left: bytes in the answer, or a file in its scratch folder.
 
-        What is kept again is the newest again.
+        What is kept again is the newest again. Raises `OSError` where a file cannot be moved. Small results that
+        cannot be written (a full disk) are to be found in this process only, if at all.
         """
-        if "data" in stored:
-            small = StoredResult(identifier, tuple(columns), tuple(batches), stored)
-            with self._lock:
-                self._small[identifier] = small
-                self._small.move_to_end(identifier)
-                while len(self._small) > self._limits.kept_results:
-                    self._small.popitem(last=False)
-            return small
-        path = self.folder / f"{identifier}.arrow"
-        description = {"columns": [asdict(column) for column in columns], "batches": list(batches)}
-        # The description first: a file without one is garbage, and nobody finds it.
-        (self.folder / f"{identifier}.json").write_text(json.dumps(description), encoding="utf-8")
-        os.replace(stored["file"], path)
-        self._prune()
-        return StoredResult(identifier, tuple(columns), tuple(batches), {"file": str(path)})
+        path = self._path(identifier)
+        if "data" not in stored:
+            os.replace(stored["file"], path)
+            self._describe(identifier, columns, batches)
+            self._prune()
+            return StoredResult(identifier, tuple(columns), tuple(batches), {"file": str(path)})
+        small = StoredResult(identifier, tuple(columns), tuple(batches), stored)
+        with contextlib.suppress(OSError):
+            if path.exists():
+                os.utime(path)
+            else:
+                path.write_bytes(small.read())
+                self._describe(identifier, columns, batches)
+        with self._lock:
+            self._small[identifier] = small
+            self._small.move_to_end(identifier)
+            while len(self._small) > self._limits.kept_results:
+                self._small.popitem(last=False)
+            self._until_pruned -= 1
+            due = self._until_pruned < 0
+            if due:
+                self._until_pruned = _SMALL_BETWEEN_PRUNINGS
+        if due:
+            self._prune()
+        return small
 
     def find(self, uri: str) -> StoredResult:
         """The result of a URI (or bare identifier). Raises `NotFound` when it is unknown or was dropped."""
@@ -99,14 +115,14 @@ class Results:
             raise InvalidInput(
                 f"{uri[:100]!r} is not a result URI", hint=f"give a result_uri that sql returned: {RESULT_PREFIX}…"
             )
-        with self._lock:
-            small = self._small.get(identifier)
-        if small is not None:
-            return small
-        path = self.folder / f"{identifier}.arrow"
+        path = self._path(identifier)
         try:
-            description = json.loads((self.folder / f"{identifier}.json").read_text(encoding="utf-8"))
             path.stat()
+            with self._lock:
+                small = self._small.get(identifier)
+            if small is not None:
+                return small
+            description = json.loads(self._description(identifier).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             raise NotFound(
                 f"the result {RESULT_PREFIX}{identifier} is gone (results are kept for a while only) or never was",
@@ -118,12 +134,23 @@ class Results:
     def clear(self) -> int:
         """Drop every result; returns how many there were."""
         with self._lock:
-            count = len(self._small)
             self._small.clear()
-        for path in (*self.folder.glob("*.arrow"), *self.folder.glob("*.json")):
+        count = 0
+        for path in self.folder.iterdir():
             count += path.suffix == ".arrow"
             path.unlink(missing_ok=True)
         return count
+
+    def _path(self, identifier: str) -> Path:
+        return self.folder / f"{identifier}.arrow"
+
+    def _description(self, identifier: str) -> Path:
+        return self.folder / f"{identifier}.json"
+
+    def _describe(self, identifier: str, columns: Sequence[Column], batches: Sequence[int]) -> None:
+        """After its rows: those without a description are found by nobody, and dropped when they are old."""
+        description = {"columns": [asdict(column) for column in columns], "batches": list(batches)}
+        self._description(identifier).write_text(json.dumps(description), encoding="utf-8")
 
     def _prune(self) -> None:
         entries = []
@@ -138,5 +165,5 @@ class Results:
         for position, (_, size, identifier) in enumerate(entries):
             kept_bytes += size
             if position >= self._limits.kept_results or (position and kept_bytes > self._limits.kept_bytes):
-                for suffix in (".json", ".arrow"):
-                    (self.folder / f"{identifier}{suffix}").unlink(missing_ok=True)
+                self._description(identifier).unlink(missing_ok=True)
+                self._path(identifier).unlink(missing_ok=True)

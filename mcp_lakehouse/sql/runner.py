@@ -53,7 +53,7 @@ class Runner:
         self._limits = limits
         self._scratch = scratch
         self._data = [str(folder) for folder in data]
-        self._pool = Pool(self._start, size=limits.sql.workers, what="sql", folders=data)
+        self._pool = Pool(self._start, size=limits.sql.workers, what="sql")
         self._repeated = Repeated()
         # What a text named when it ran last; `held` is what its worker holds since.
         self._named: dict[str, Sequence[WantedTable]] = {}

@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import os
 import resource
+import stat
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -77,10 +78,21 @@ def leave_network() -> bool:
     return bool(libc.unshare(flags) == 0)
 
 
-def restrict_files(*, readable: Iterable[str], writable: Iterable[str]) -> int:
+def opened(path: str) -> int | None:
+    """A descriptor of what lies at a path, for `restrict_files`; `None` where that is nothing, and without Landlock."""
+    if not sys.platform.startswith("linux"):
+        return None
+    try:
+        return os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def restrict_files(*, readable: Iterable[str | int], writable: Iterable[str]) -> int:
     """Allow reading below `readable`, reading and writing below `writable`, nothing else; no TCP.
 
-    Returns the Landlock version used, 0 where the kernel has none. Paths that do not exist are passed over.
+    What is readable is given as paths, of which those that do not exist are passed over, or as descriptors, which
+    are closed. Returns the Landlock version used, 0 where the kernel has none.
     """
     if not sys.platform.startswith("linux"):
         return 0
@@ -95,10 +107,10 @@ def restrict_files(*, readable: Iterable[str], writable: Iterable[str]) -> int:
     if handle < 0:
         return 0
     try:
-        for path in readable:
-            _allow(libc, handle, path, _READ)
+        for each in readable:
+            _allow(libc, handle, opened(each) if isinstance(each, str) else each, _READ)
         for path in writable:
-            _allow(libc, handle, path, all_rights)
+            _allow(libc, handle, opened(path), all_rights)
         libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         return version if libc.syscall(_RESTRICT_SELF, handle, ctypes.c_uint32(0)) == 0 else 0
     finally:
@@ -110,13 +122,11 @@ def python_folders() -> list[str]:
     return [sys.prefix, sys.base_prefix, str(Path(__file__).resolve().parent.parent)]
 
 
-def _allow(libc: ctypes.CDLL, handle: int, path: str, rights: int) -> None:
-    try:
-        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except OSError:
+def _allow(libc: ctypes.CDLL, handle: int, fd: int | None, rights: int) -> None:
+    if fd is None:
         return
     try:
-        if not os.path.isdir(path):
+        if not stat.S_ISDIR(os.fstat(fd).st_mode):
             # Directory rights on a file are refused by the kernel.
             rights &= 1 << 1 | _READ_FILE | (1 << 14)
         rule = _PathBeneath(rights, fd)

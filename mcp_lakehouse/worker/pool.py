@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.errors import LimitExceeded
@@ -21,10 +20,6 @@ _WANTED = 2
 _STARTING_SECONDS = 1.0
 
 
-# Which folders lie at some paths: a confined process may read the folder that was there, whatever its path is now.
-Grounds = tuple[tuple[int, int] | None, ...]
-
-
 class Pool:
     """At most `size` workers at work, and one to spare for the next caller; a killed one is replaced."""
 
@@ -34,13 +29,9 @@ class Pool:
         *,
         size: int,
         what: str,
-        folders: Sequence[Path] = (),
         spare_after_seconds: float = SPARE_AFTER_SECONDS,
     ) -> None:
-        """`folders` are those that the workers may read: one that was put in another's place is not, until they end."""
         self._start_worker = start
-        self._folders = folders
-        self._grounds: dict[Worker, Grounds] = {}
         self._size = size
         self._what = what
         self._idle: list[Worker] = []
@@ -60,7 +51,7 @@ class Pool:
                 self._idle.remove(dead)
                 dead.close()
             if not self._idle and not self._closed and len(self._busy) < self._size:
-                self._idle.append(self._start())
+                self._idle.append(self._start_worker())
 
     @contextlib.contextmanager
     def lend(self, *, timeout_seconds: float, cancel: CancelToken | None = None) -> Iterator[Worker]:
@@ -100,12 +91,13 @@ class Pool:
                     raise LimitExceeded(f"{self._what}: the lake is closed", hint="open it again")
                 while self._idle:
                     worker = self._idle.pop()
-                    if worker.alive and self._grounds.get(worker) == grounds(self._folders):
+                    # A confined process may read the folder that was there, whatever its path is now.
+                    if worker.alive and worker.reads_what_is_there():
                         self._busy.add(worker)
                         return worker
                     worker.close()
                 if len(self._busy) < self._size:
-                    worker = self._start()
+                    worker = self._start_worker()
                     self._busy.add(worker)
                     return worker
                 if not self._changed.wait(max(0.0, deadline - time.monotonic())) and time.monotonic() >= deadline:
@@ -113,15 +105,6 @@ class Pool:
                         f"{self._what}: all {self._size} workers were busy",
                         hint="try again in a moment, or cancel a running call",
                     )
-
-    def _start(self) -> Worker:
-        # Looked at before it starts: what changes meanwhile counts as a change.
-        there = grounds(self._folders)
-        worker = self._start_worker()
-        self._grounds[worker] = there
-        for ended in [each for each in self._grounds if not each.alive]:
-            del self._grounds[ended]
-        return worker
 
     def _wake(self) -> None:
         with self._changed:
@@ -178,16 +161,4 @@ class Pool:
                 elif starting_for > 0:
                     self._top_up_after(starting_for)
                 else:
-                    self._idle.append(self._start())
-
-
-def grounds(folders: Sequence[Path]) -> Grounds:
-    """Which folders lie at these paths now, by device and number."""
-    found: list[tuple[int, int] | None] = []
-    for folder in folders:
-        try:
-            status = folder.stat()
-            found.append((status.st_dev, status.st_ino))
-        except OSError:
-            found.append(None)
-    return tuple(found)
+                    self._idle.append(self._start_worker())

@@ -17,6 +17,7 @@ from pathlib import Path
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.errors import LakehouseError, LimitExceeded, WorkerDied, from_wire
 from mcp_lakehouse.worker.channel import Channel, ChannelClosed, Message
+from mcp_lakehouse.worker.confine import opened
 
 # Answers an event of the worker: a reply message, or None when the event wants none.
 OnEvent = Callable[[Message], Message | None]
@@ -31,9 +32,9 @@ _LOOK_SECONDS = 0.2
 class Worker:
     """A process of our own that runs one role, one request at a time.
 
-    `config` is sent once, before the first request; `scratch` is the folder it may write to, made
-    here and removed by `close`. The constructor returns at once; the process gets ready in the
-    background and `call` waits for it.
+    `config` is sent once, before the first request; what lies at the paths of its `readable` now is what the process
+    may read, told to it as `descriptors`. `scratch` is the folder it may write to, made here and removed by `close`.
+    The constructor returns at once; the process gets ready in the background and `call` waits for it.
     """
 
     def __init__(self, role: str, config: Message, *, scratch: Path) -> None:
@@ -43,6 +44,10 @@ class Worker:
         ours, theirs = socket.socketpair()
         # The worker ends itself when this pipe closes, so it cannot outlive a killed parent.
         lifeline_read, self._lifeline = os.pipe()
+        # Opened here, so that it is known which folders they are whenever the process gets to them.
+        descriptors = {path: opened(path) for path in config["readable"]}
+        self._readable = {path: _identity(path if fd is None else fd) for path, fd in descriptors.items()}
+        passed = [fd for fd in descriptors.values() if fd is not None]
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-m", "mcp_lakehouse.worker", role, str(theirs.fileno()), str(lifeline_read)],
@@ -50,16 +55,17 @@ class Worker:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env={name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ},
-                pass_fds=(theirs.fileno(), lifeline_read),
+                pass_fds=(theirs.fileno(), lifeline_read, *passed),
                 start_new_session=True,
             )
         finally:
             theirs.close()
-            os.close(lifeline_read)
+            for fd in (lifeline_read, *passed):
+                os.close(fd)
         self._channel = Channel(ours)
         self._killed = threading.Event()
         self._closing = threading.Lock()
-        self._channel.send(config)
+        self._channel.send({**config, "descriptors": passed})
 
     @property
     def pid(self) -> int:
@@ -70,6 +76,10 @@ class Worker:
     def alive(self) -> bool:
         """Whether it can take another request."""
         return not self._killed.is_set() and self._process.poll() is None
+
+    def reads_what_is_there(self) -> bool:
+        """Whether what lies at its readable paths now is what lay there when it started."""
+        return all(_identity(path) == there for path, there in self._readable.items())
 
     def call(
         self,
@@ -218,3 +228,12 @@ class Worker:
         if code < 0:
             return signal.Signals(-code).name
         return f"exit {code}"
+
+
+def _identity(place: str | int) -> tuple[int, int] | None:
+    """Device and number of what a path or a descriptor names, `None` where there is nothing."""
+    try:
+        status = os.stat(place)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import httpx2
 import pytest
@@ -19,6 +20,8 @@ from mcp_lakehouse.gateway.binding import listening
 from mcp_lakehouse.gateway.http import HttpServer
 from mcp_lakehouse.gateway.limits import HttpLimits
 from mcp_lakehouse.settings import read_settings
+from tests.in_turn import InTurn
+from tests.place import place_of
 
 TOKEN = "an-example-token-of-good-length"
 STOP_SECONDS = 15
@@ -64,7 +67,7 @@ def serving(
     """The lake in `folder`, served until the context ends."""
     files = folder / "files"
     files.mkdir(exist_ok=True)
-    flags: dict[str, str | None] = {"lake": str(folder / "lake"), "allow": str(files), "embedder": "wordllama"}
+    flags: dict[str, str | None] = {**place_of(folder), "allow": str(files), "embedder": "wordllama"}
     flags |= {"read_only": str(read_only).lower(), **settings}
     budget = limits or HttpLimits(shutdown_seconds=1)
     with (
@@ -86,10 +89,17 @@ def serving(
             assert not thread.is_alive()
 
 
+@contextmanager
+def twice_served(folder: Path, **settings: str) -> Iterator[Served]:
+    """The lake behind two servers, which `http` asks in turn: what one of them did, the other knows."""
+    with serving(folder, **settings) as one, serving(folder, **settings) as other:
+        yield replace(one, http=cast(httpx2.Client, InTurn(one.http, other.http)))
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A lake with the dataset `people`, shared by the tests of a module: they leave `people` as it is."""
-    with serving(tmp_path_factory.mktemp("served")) as each:
+    with twice_served(tmp_path_factory.mktemp("served")) as each:
         (each.files / "people.csv").write_text(PEOPLE)
         each.lake.ingest(each.files / "people.csv", key=["id"])
         yield each

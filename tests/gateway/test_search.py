@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from gateway.conftest import Served, serving
+from gateway.conftest import Served, twice_served
 
 PEOPLE = """id,name,state,about
 1,Ada,IL,Forklift operator with an OSHA-10 card and five years in cold storage.
@@ -21,7 +21,7 @@ HANDBOOK = "# Pay\nOvertime is paid one and a half times.\n"
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A lake with a table that has text, and a document."""
-    with serving(tmp_path_factory.mktemp("library")) as each:
+    with twice_served(tmp_path_factory.mktemp("library")) as each:
         each.lake.ingest({"text": PEOPLE, "name": "people.csv"}, text=["about"])
         each.lake.ingest({"text": HANDBOOK, "name": "handbook.md"})
         yield each

@@ -102,7 +102,9 @@ def test_what_belongs_to_a_page_is_refused(served: Served) -> None:
 def test_what_fails_later_breaks_off_and_is_on_record(served: Served, accept: str) -> None:
     with pytest.raises(httpx2.RemoteProtocolError):
         whole(served, LATE, accept)
-    assert served.rows("SELECT count(*) > 0 FROM system.errors WHERE message LIKE '%too far%'") == [[True]]
+    # One of the two servers it happened in; the other is told within a second.
+    recorded = "SELECT count(*) > 0 FROM system.errors WHERE message LIKE '%too far%'"
+    assert [[True]] in [served.rows(recorded), served.rows(recorded)]
     assert served.rows("SELECT 1") == [[1]]
 
 

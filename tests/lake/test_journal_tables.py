@@ -24,9 +24,9 @@ def records(count: int, *, after: int = 0) -> list[dict[str, object]]:
     ]
 
 
-def journals(lake: Lakehouse, error_rows: int) -> Journals:
+def journals(lake: Lakehouse, kept: int) -> Journals:
     """A writer that keeps so many rows."""
-    limits = JournalLimits(error_rows=error_rows)
+    limits = JournalLimits(error_rows=kept, span_rows=kept)
     return Journals(lake.system, limits, scratch=lake._scratch)
 
 
@@ -85,16 +85,23 @@ def test_a_lake_of_before_keeps_its_errors(prepared: Place) -> None:
         assert Table(lake.bucket, "system/errors").snapshot().version == 0
 
 
-def test_the_oldest_errors_go_where_there_are_too_many(prepared: Place) -> None:
+def test_the_oldest_errors_and_spans_go_where_there_are_too_many(prepared: Place) -> None:
     with prepared.open() as lake:
-        bounded = journals(lake, error_rows=20)
+        bounded = journals(lake, 20)
         for after in range(0, 100, 5):
             bounded.append("errors", records(5, after=after))
             assert lake.list_errors(1).total <= 22
         kept = [each.message for each in lake.list_errors(100).errors]
         assert kept == [str(number) for number in range(99, 99 - len(kept), -1)]
         assert len(kept) >= 20
-        # The other journals have no such limit.
+        for number in range(50):
+            bounded.append("spans", [{"name": str(number), "ended_at": BEGAN + timedelta(minutes=number)}])
+        ((count, oldest),) = rows(
+            lake, "SELECT count(*), min(name::INT) FROM system.spans WHERE ended_at < '2026-02-01'"
+        )
+        assert 20 <= count <= 22
+        assert oldest == 50 - count
+        # Rejected rows are somebody's data: they stay until somebody forgets them.
         bounded.append("rejects", [{"load": "l", "text": str(number)} for number in range(50)])
         assert rows(lake, "SELECT count(*) FROM system.rejects") == [[50]]
 

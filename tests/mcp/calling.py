@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 from mcp import Client
@@ -13,6 +15,7 @@ from mcp_types import CallToolResult, TextContent
 
 from lakehouse_tools.server import LakehouseServer
 from mcp_lakehouse import Lakehouse
+from tests.in_turn import InTurn
 
 # No tokenizer comes with its vocabulary, so tokens are characters divided by this; measured against
 # real vocabularies, compact JSON and tables of numbers take somewhat fewer tokens than that.
@@ -21,10 +24,11 @@ CHARS_PER_TOKEN = 4
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A lake, its server, and the folder it may load from."""
+    """A lake, two servers of it, each as if it were alone, and the folder they may load from."""
 
     lake: Lakehouse
     server: LakehouseServer
+    other: LakehouseServer
     files: Path
 
     def put(self, name: str, text: str) -> str:
@@ -32,6 +36,12 @@ class Served:
         path = self.files / name
         path.write_text(text, encoding="utf-8")
         return str(path)
+
+    @asynccontextmanager
+    async def connected(self, era: str = "auto") -> AsyncIterator[Client]:
+        """A client of both servers: what one of them did, the other knows in the next call."""
+        async with Client(self.server, mode=era) as one, Client(self.other, mode=era) as other:
+            yield cast(Client, InTurn(one, other))
 
 
 def tokens(text: str) -> int:

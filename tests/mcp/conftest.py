@@ -1,8 +1,9 @@
-"""Lakes behind a server, and clients that are connected to it in either protocol era."""
+"""Lakes behind two servers, and clients that are connected to both in either protocol era."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ from mcp import Client
 from mcp.server import MCPServer
 
 from lakehouse_tools import build_server
-from mcp_lakehouse import Lakehouse
 from tests.mcp.calling import Served
+from tests.mcp.serving import served
 
 # How a client of each era connects: 2026-07-28 discovers, earlier ones initialize.
 ERAS = {"modern": "auto", "legacy": "legacy"}
@@ -29,41 +30,38 @@ def era(request: pytest.FixtureRequest) -> str:
     return ERAS[request.param]
 
 
-def filled(folder: Path) -> Lakehouse:
-    """An open lake with the dataset `people`; it may load from `folder/files`."""
-    files = folder / "files"
-    files.mkdir()
-    (files / "people.csv").write_text(PEOPLE)
-    lake = Lakehouse.open(folder / "lake", allow=[files])
-    lake.ingest(files / "people.csv", key=["id"], description="Three pioneers")
-    return lake
+@contextmanager
+def filled(folder: Path) -> Iterator[Served]:
+    """A lake with the dataset `people`."""
+    with served(folder, files=folder / "files") as found:
+        found.lake.ingest(found.put("people.csv", PEOPLE), key=["id"], description="Three pioneers")
+        yield found
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One lake for all tests of a module, which leave `people` as it is."""
-    folder = tmp_path_factory.mktemp("shared")
-    with filled(folder) as lake:
-        yield Served(lake, build_server(lake), folder / "files")
+    with filled(tmp_path_factory.mktemp("shared")) as found:
+        yield found
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Served]:
     """A lake of the test's own."""
-    with filled(tmp_path) as lake:
-        yield Served(lake, build_server(lake), tmp_path / "files")
+    with filled(tmp_path) as found:
+        yield found
 
 
 @pytest.fixture
 async def client(shared: Served, era: str) -> AsyncIterator[Client]:
-    """A client of each era, connected to the shared lake in the same process."""
-    async with Client(shared.server, mode=era) as connected:
+    """A client of each era, connected to the shared lake."""
+    async with shared.connected(era) as connected:
         yield connected
 
 
 @pytest.fixture
 async def reader(shared: Served, era: str) -> AsyncIterator[Client]:
-    """The same, connected to a server that offers nothing that changes the lake."""
+    """A client of each era of a server that offers nothing that changes the shared lake."""
     server: MCPServer = build_server(shared.lake, read_only=True)
     async with Client(server, mode=era) as connected:
         yield connected

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from mcp import Client
 
-from lakehouse_tools import build_server
-from mcp_lakehouse import Lakehouse
 from tests.mcp.calling import Served, call, error, text, tokens
+from tests.mcp.serving import served
 
 pytestmark = pytest.mark.anyio
 
@@ -34,13 +33,13 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     header = ",".join(f"column_{number}" for number in range(COLUMNS))
     (folder / "wide.csv").write_text(f"{header}\n" + ",".join(["1"] * COLUMNS) + "\n")
     (folder / "long.csv").write_text("id,text\n" + "".join(f"{number},{'lorem ' * 2_000}\n" for number in range(20)))
-    with Lakehouse.open(folder / "lake", allow=[folder]) as lake:
-        lake.ingest(folder / "wide.csv")
-        lake.ingest(folder / "long.csv")
+    with served(folder) as found:
+        found.lake.ingest(folder / "wide.csv")
+        found.lake.ingest(folder / "long.csv")
         for number in range(30):
             source = {"text": f"n\n{number}\n", "name": f"small_{number:02}.csv"}
-            lake.ingest(source, description="what this is " * 100)
-        yield Served(lake, build_server(lake), folder)
+            found.lake.ingest(source, description="what this is " * 100)
+        yield found
 
 
 async def fits(client: Client, tool: str, **arguments: object) -> None:
@@ -66,12 +65,12 @@ async def fits(client: Client, tool: str, **arguments: object) -> None:
 async def test_a_default_reply_is_about_two_thousand_tokens_at_most(
     wide: Served, era: str, tool: str, arguments: dict[str, object]
 ) -> None:
-    async with Client(wide.server, mode=era) as client:
+    async with wide.connected(era) as client:
         await fits(client, tool, **arguments)
 
 
 async def test_columns_that_are_left_out_are_told_and_can_be_had(wide: Served, era: str) -> None:
-    async with Client(wide.server, mode=era) as client:
+    async with wide.connected(era) as client:
         result = await call(client, "sql", statement="FROM wide")
         shown = len(result["columns"])
         assert result["truncated"] is True
@@ -89,7 +88,7 @@ async def test_columns_that_are_left_out_are_told_and_can_be_had(wide: Served, e
 
 async def test_an_ingest_of_many_columns_reports_some_of_them(own: Served, era: str) -> None:
     path = own.put("wide.csv", ",".join(f"c{number}" for number in range(500)) + "\n" + ",".join(["1"] * 500))
-    async with Client(own.server, mode=era) as client:
+    async with own.connected(era) as client:
         report = await call(client, "ingest", source=path)
     assert tokens(json.dumps(report)) < REPLY_TOKENS
     assert f"{len(report['inferred'])} of 500 columns are shown; system.columns has all" in report["notes"]
@@ -97,7 +96,7 @@ async def test_an_ingest_of_many_columns_reports_some_of_them(own: Served, era: 
 
 async def test_more_columns_than_the_limit_are_refused_with_the_limit(own: Served, era: str) -> None:
     path = own.put("wider.csv", ",".join(f"c{number}" for number in range(10_000)) + "\n" + ",".join(["1"] * 10_000))
-    async with Client(own.server, mode=era) as client:
+    async with own.connected(era) as client:
         said = await error(client, "ingest", source=path)
         assert "10,000 columns" in said
         assert "4,096" in said
@@ -107,7 +106,7 @@ async def test_more_columns_than_the_limit_are_refused_with_the_limit(own: Serve
 async def test_datasets_that_do_not_fit_are_on_the_next_page(wide: Served, era: str) -> None:
     seen: list[str] = []
     cursor = None
-    async with Client(wide.server, mode=era) as client:
+    async with wide.connected(era) as client:
         while cursor is not None or not seen:
             page = await call(client, "list_datasets", **({"cursor": cursor} if cursor else {}))
             seen += [each["name"] for each in page["datasets"]]
@@ -117,7 +116,7 @@ async def test_datasets_that_do_not_fit_are_on_the_next_page(wide: Served, era: 
 
 
 async def test_a_long_cell_is_cut_and_said_to_be(wide: Served, era: str) -> None:
-    async with Client(wide.server, mode=era) as client:
+    async with wide.connected(era) as client:
         result = await call(client, "sql", statement="SELECT text FROM long LIMIT 1")
         assert result["rows"][0][0].endswith("more characters]")
         assert result["truncated"] is True
@@ -128,7 +127,7 @@ async def test_a_long_cell_is_cut_and_said_to_be(wide: Served, era: str) -> None
 
 async def test_max_rows_raises_the_budget_up_to_its_limits(wide: Served, era: str) -> None:
     statement = "SELECT i, repeat('x', 1_000) AS x FROM range(5_000) t(i)"
-    async with Client(wide.server, mode=era) as client:
+    async with wide.connected(era) as client:
         result = await call(client, "sql", statement=statement, max_rows=1_000)
         assert 200 < len(result["rows"]) <= 1_000
         assert len(json.dumps(result)) < 280_000
@@ -142,7 +141,7 @@ async def test_max_rows_raises_the_budget_up_to_its_limits(wide: Served, era: st
 
 @pytest.mark.parametrize("max_rows", [0, -1, HUGE, 10**30])
 async def test_absurd_row_limits_are_refused_with_the_valid_ones(wide: Served, era: str, max_rows: int) -> None:
-    async with Client(wide.server, mode=era) as client:
+    async with wide.connected(era) as client:
         said = await error(client, "sql", statement="FROM long", max_rows=max_rows)
         assert "it must be 1 to 1,000" in said
         result = await call(client, "sql", statement="SELECT 1")
@@ -151,7 +150,7 @@ async def test_absurd_row_limits_are_refused_with_the_valid_ones(wide: Served, e
 
 
 async def test_absurd_offsets_are_refused_or_empty(wide: Served, era: str) -> None:
-    async with Client(wide.server, mode=era) as client:
+    async with wide.connected(era) as client:
         uri = (await call(client, "sql", statement="FROM range(10) t(i)"))["result_uri"]
         assert "give 0 or more" in await error(client, "read_result", result_uri=uri, offset=-1)
         for offset in (10, HUGE, 10**30):

@@ -112,7 +112,7 @@ async def test_a_failure_changes_nothing_and_harms_no_later_call(client: Client)
 
 async def test_data_of_another_shape_is_refused_with_both_schemas(own: Served, era: str) -> None:
     path = own.put("odd.csv", "id,name,city,born\nabc,Ada,London,1815-12-10\n")
-    async with Client(own.server, mode=era) as client:
+    async with own.connected(era) as client:
         said = await error(client, "ingest", source=path, dataset="people")
         for fact in ("dataset", "new data", "! id", "VARCHAR", "born", "hint: "):
             assert fact in said

@@ -165,7 +165,7 @@ async def test_a_prompt_that_cannot_be_filled_says_why(
 
 async def test_a_dataset_of_any_script_is_read_by_its_encoded_name(own: Served, era: str) -> None:
     own.lake.ingest({"text": "a\n1\n", "name": "x.csv"}, dataset="столбцы")
-    async with Client(own.server, mode=era) as client:
+    async with own.connected(era) as client:
         encoded = await read(client, f"lakehouse://datasets/{quote('столбцы')}")
         assert json.loads(encoded)["rows"] == 1
 
@@ -192,6 +192,6 @@ async def test_columns_formats_and_sources_are_completed(client: Client) -> None
 async def test_no_more_is_offered_than_the_protocol_takes(own: Served, era: str) -> None:
     for number in range(120):
         own.put(f"file_{number:03}.csv", "a\n1\n")
-    async with Client(own.server, mode=era) as client:
+    async with own.connected(era) as client:
         answer = (await client.complete(LOAD, {"name": "source", "value": "file_"})).completion
     assert (len(answer.values), answer.total, answer.has_more) == (100, 120, True)

@@ -18,13 +18,11 @@ from mcp.client.subscriptions import ResourceUpdated
 from mcp_types import TextResourceContents
 from numpy.typing import NDArray
 
-from lakehouse_tools import build_server
 from lakehouse_tools.excerpts import fitted_answer
-from mcp_lakehouse import Lakehouse
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.records import Answer, Citation, Evidence, to_json
-from mcp_lakehouse.settings import read_settings
 from tests.mcp.calling import Served, call, error, rows, text, tokens
+from tests.mcp.serving import served
 
 pytestmark = pytest.mark.anyio
 
@@ -50,11 +48,6 @@ LONG = "".join(f"Paragraph {n} tells of crates and of ordinary work. " for n in 
 HUGE = "".join(f"Sentence number {n} of a very long story. " for n in range(1_000))
 
 
-def opened(folder: Path) -> Lakehouse:
-    flags = {"lake": str(folder / "lake"), "allow": str(folder), "embedder": "wordllama"}
-    return Lakehouse.open(settings=read_settings(flags, environment={}))
-
-
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A lake with a document and tables that have text."""
@@ -63,30 +56,31 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         f"{json.dumps({'n': n, 'tag': 'x' * 500, 'body': f'{LONG}The tuba number {n} waits here. {LONG[:200]}'})}\n"
         for n in range(60)
     )
-    with opened(folder) as lake:
+    with served(folder) as found:
+        lake = found.lake
         lake.ingest({"text": HANDBOOK, "name": "handbook.md"})
         lake.ingest({"text": PEOPLE, "name": "people.csv"}, text=["about"])
         lake.ingest({"text": long, "name": "long.ndjson"}, text=["body"])
         lake.ingest({"text": json.dumps({"story": HUGE}) + "\n", "name": "huge.ndjson"}, text=["story"])
-        yield Served(lake, build_server(lake), folder)
+        yield found
 
 
 @pytest.fixture
 async def client(library: Served) -> AsyncIterator[Client]:
-    async with Client(library.server) as connected:
+    async with library.connected() as connected:
         yield connected
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Served]:
     """A lake of the test's own, whose people are not searchable yet."""
-    with opened(tmp_path) as lake:
-        lake.ingest({"text": PEOPLE, "name": "people.csv"})
-        yield Served(lake, build_server(lake), tmp_path)
+    with served(tmp_path) as found:
+        found.lake.ingest({"text": PEOPLE, "name": "people.csv"})
+        yield found
 
 
 async def test_a_query_alone_searches_every_dataset(library: Served, era: str) -> None:
-    async with Client(library.server, mode=era) as client:
+    async with library.connected(era) as client:
         found = await call(client, "search", query="who drives a forklift")
     datasets = [hit["dataset"] for hit in found["results"]]
     assert {"people", "handbook"} <= set(datasets)
@@ -155,7 +149,7 @@ async def test_more_hits_get_as_much_each(client: Client) -> None:
 
 
 async def test_an_id_alone_opens_the_passage(library: Served, era: str) -> None:
-    async with Client(library.server, mode=era) as client:
+    async with library.connected(era) as client:
         (hit,) = (await call(client, "search", query="overtime pay", datasets=["handbook"], k=1))["results"]
         passage = await call(client, "fetch", id=hit["id"])
         assert (passage["id"], passage["url"], passage["text"]) == (hit["id"], hit["id"], hit["text"])
@@ -185,7 +179,7 @@ async def test_a_very_long_text_is_shown_in_parts_that_join(client: Client) -> N
 
 
 async def test_an_answer_cites_what_can_be_opened(library: Served, era: str) -> None:
-    async with Client(library.server, mode=era) as client:
+    async with library.connected(era) as client:
         answer = await call(client, "ask", question="How is overtime paid?", datasets=["handbook"])
         assert "one and a half times" in answer["answer"]
         assert (answer["model"], answer["grounded"], answer["refused"]) == (None, True, False)
@@ -243,7 +237,7 @@ async def test_a_search_that_cannot_be_made_says_why(
 
 async def test_an_index_is_built_told_of_and_rolled_back(own: Served, era: str) -> None:
     uri = "lakehouse://datasets/people"
-    async with Client(own.server, mode=era) as client:
+    async with own.connected(era) as client:
         assert "no dataset is searchable yet" in await error(client, "search", query="forklift")
         first = await call(client, "build_index", dataset="people", columns=["about"])
         assert (first["generation"], first["published"], first["rows"]) == (1, True, 4)
@@ -332,7 +326,7 @@ async def test_a_build_tells_how_far_it_is_and_is_over_when_cancelled(own: Serve
         told.set()
 
     arguments = {"dataset": "people", "columns": ["about"]}
-    async with Client(own.server, mode=era) as client, anyio.create_task_group() as group:
+    async with own.connected(era) as client, anyio.create_task_group() as group:
         group.start_soon(lambda: client.call_tool("build_index", arguments, progress_callback=progress))
         with anyio.fail_after(SECONDS):
             await told.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +13,7 @@ from mcp import Client
 from mcp.client.subscriptions import ResourcesListChanged, ResourceUpdated
 from mcp_types import ResourceUpdatedNotification
 
+from lakehouse_tools import watching
 from tests.mcp.calling import Served, call
 
 # Clients of earlier revisions subscribe in a way that the newest has removed.
@@ -70,6 +72,50 @@ async def test_an_earlier_subscriber_hears_of_a_change(own: Served, change: Chan
         await change(client)
         with anyio.fail_after(SECONDS):
             await told.wait()
+
+
+async def test_a_modern_subscriber_hears_of_what_another_process_changed(own: Served) -> None:
+    async with (
+        Client(own.server) as client,
+        Client(own.other) as other,
+        client.listen(resource_subscriptions=[PEOPLE, "lakehouse://datasets/new"]) as events,
+    ):
+        following = aiter(events)
+        with anyio.fail_after(SECONDS):
+            for name in ("people", "new", "people"):
+                await call(
+                    other, "ingest", source={**MORE, "text": MORE["text"] + f"{time.time_ns()},x,y,\n"}, dataset=name
+                )
+                assert await anext(following) == ResourceUpdated(uri=f"lakehouse://datasets/{name}")
+
+
+async def test_an_earlier_subscriber_hears_of_what_another_process_changed(own: Served) -> None:
+    told = anyio.Event()
+
+    async def listen(message: Any) -> None:
+        if isinstance(message, ResourceUpdatedNotification) and str(message.params.uri) == LIST:
+            told.set()
+
+    async with Client(own.server, mode="legacy", message_handler=listen) as client, Client(own.other) as other:
+        await client.subscribe_resource(LIST)
+        await drop(other)
+        with anyio.fail_after(SECONDS):
+            await told.wait()
+
+
+async def test_nobody_looks_for_changes_any_more_when_nobody_listens(
+    own: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(watching, "_GRACE_SECONDS", 0.0)
+    watch = own.server._subscribers._watch
+    async with Client(own.server) as client:
+        assert watch._thread is None
+        async with client.listen(resource_subscriptions=[PEOPLE]):
+            assert watch._thread is not None
+        with anyio.fail_after(SECONDS):
+            while watch._thread is not None:
+                await anyio.sleep(0.01)
 
 
 async def test_who_unsubscribed_hears_nothing_more(own: Served) -> None:

@@ -55,7 +55,7 @@ async def test_list_datasets_gives_a_line_for_each(client: Client) -> None:
 async def test_list_datasets_pages_with_a_cursor(own: Served, era: str) -> None:
     for name in ("a", "b", "c"):
         own.lake.ingest({"text": f"x\n{name}\n", "name": f"{name}.csv"})
-    async with Client(own.server, mode=era) as client:
+    async with own.connected(era) as client:
         first = await call(client, "list_datasets", limit=2)
         assert [each["name"] for each in first["datasets"]] == ["a", "b"]
         rest = await call(client, "list_datasets", limit=2, cursor=first["next_cursor"])
@@ -123,7 +123,7 @@ async def test_a_result_is_a_table_in_a_later_statement(client: Client) -> None:
 
 async def test_ingest_loads_and_says_what_it_made_of_the_data(own: Served, era: str) -> None:
     path = own.put("trips.csv", "km,at\n3,2026-01-02\nx,2026-01-03\n5,2026-01-04\n" + "7,2026-02-01\n" * 200)
-    async with Client(own.server, mode=era) as client:
+    async with own.connected(era) as client:
         report = await call(client, "ingest", source=path, description="Where we went")
         assert (report["dataset"], report["version"], report["unchanged"]) == ("trips", 0, False)
         assert (report["rows_added"], report["rows_rejected"]) == (202, 1)
@@ -137,7 +137,7 @@ async def test_ingest_loads_and_says_what_it_made_of_the_data(own: Served, era: 
 
 
 async def test_ingest_says_in_words_what_its_data_says(own: Served, era: str) -> None:
-    async with Client(own.server, mode=era) as client:
+    async with own.connected(era) as client:
         source = {"text": "id,n\n1,a\nx,b\n" + "3,c\n" * 100, "name": "numbers.csv"}
         said = await text(client, "ingest", source=source)
     assert said.startswith("numbers v0: 101 rows added, 1 rejected (see lakehouse://rejects/")
@@ -147,7 +147,7 @@ async def test_ingest_says_in_words_what_its_data_says(own: Served, era: str) ->
 
 async def test_several_sources_and_inline_text_are_loaded(own: Served, era: str) -> None:
     paths = [own.put("a.csv", "n\n1\n"), own.put("b.csv", "n\n2\n")]
-    async with Client(own.server, mode=era) as client:
+    async with own.connected(era) as client:
         assert (await call(client, "ingest", source=paths, dataset="both"))["rows_added"] == 2
         inline = await call(client, "ingest", source={"text": "α\tβ\nж\t漢字\n", "name": "scripts.tsv"})
         assert inline["dataset"] == "scripts"
@@ -156,7 +156,7 @@ async def test_several_sources_and_inline_text_are_loaded(own: Served, era: str)
 
 async def test_an_upsert_updates_by_key(own: Served, era: str) -> None:
     path = own.put("more.csv", "id,name,city,born\n3,Edsger,Austin,1930-05-11\n4,Barbara,Boston,1939-11-07\n")
-    async with Client(own.server, mode=era) as client:
+    async with own.connected(era) as client:
         report = await call(client, "ingest", source=path, dataset="people", mode="upsert")
         assert (report["rows_added"], report["rows_updated"], report["version"]) == (1, 1, 1)
         assert await rows(client, "SELECT city FROM people WHERE id = 3") == [["Austin"]]
@@ -164,7 +164,7 @@ async def test_an_upsert_updates_by_key(own: Served, era: str) -> None:
 
 
 async def test_what_was_dropped_comes_back(own: Served, era: str) -> None:
-    async with Client(own.server, mode=era) as client:
+    async with own.connected(era) as client:
         dropped = await call(client, "drop_dataset", dataset="people", confirm="people")
         assert dropped["dropped"] == "people"
         assert dropped["restorable_until"]
@@ -175,7 +175,7 @@ async def test_what_was_dropped_comes_back(own: Served, era: str) -> None:
 
 async def test_an_older_version_becomes_the_newest(own: Served, era: str) -> None:
     own.lake.ingest({"text": "id,name,city,born\n9,Alan,Wilmslow,1912-06-23\n", "name": "x.csv"}, dataset="people")
-    async with Client(own.server, mode=era) as client:
+    async with own.connected(era) as client:
         restored = await call(client, "restore_dataset", dataset="people", version=0)
         assert restored == {"dataset": "people", "version": 2}
         assert await rows(client, "SELECT count(*) FROM people") == [[3]]

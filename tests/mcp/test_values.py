@@ -82,7 +82,7 @@ async def test_in_words_a_row_is_a_line_whatever_is_in_it(client: Client) -> Non
 
 async def test_names_of_any_script_are_columns(own: Served, era: str) -> None:
     path = own.put("столбцы.csv", "имя,年齢,with space,select\nАда,36,x,y\n")
-    async with Client(own.server, mode=era) as client:
+    async with own.connected(era) as client:
         report = await call(client, "ingest", source=path)
         assert [each["column"] for each in report["inferred"]] == ["имя", "年齢", "with space", "select"]
         statement = f'SELECT "имя", "年齢", "with space", "select" FROM "{report["dataset"]}"'

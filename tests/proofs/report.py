@@ -16,7 +16,7 @@ _WIDTH = 118
 _HEAD = """\
 # Proofs
 What was tried in order to break a lake, and what came of it. `make proof` runs everything and writes this document;
-`make proof ARGS="crash together swap"` runs some of it. The test suite runs a small sample of each (`tests/proofs`),
+`make proof ARGS="crash servers together swap"` runs some of it. The test suite runs a small sample of each (`tests/proofs`),
 and the faults of storage (slow, 503, broken connections, refused writes, wrong lengths, a full disk, a clock that
 jumps) wholly: `tests/lake`, `tests/contracts`.
 """

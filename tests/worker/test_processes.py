@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import signal
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pyarrow as pa
 import pytest
 
 from mcp_lakehouse.cancel import CancelToken
@@ -42,9 +44,9 @@ print(version, int(alone),
 """
 
 
-def sql_worker(folder: Path) -> Worker:
+def sql_worker(folder: Path, data: Path | None = None) -> Worker:
     config = {
-        "readable": [str(folder)], "data": [str(folder)], "scratch": str(folder / "scratch"),
+        "readable": [str(data or folder)], "data": [str(data or folder)], "scratch": str(folder / "scratch"),
         "memory_bytes": 256 << 20, "address_space_bytes": 4 << 30, "spill_bytes": 1 << 28, "file_bytes": 1 << 28,
         "threads": 1,
     }  # fmt: skip
@@ -209,19 +211,22 @@ def test_a_closed_channel_says_so() -> None:
     right.close()
 
 
-def test_a_folder_in_the_place_of_another_gets_a_worker_of_its_own(tmp_path: Path) -> None:
-    made = 0
+def pool_of(tmp_path: Path) -> Pool:
+    """Of workers that read `data`."""
+    numbers = itertools.count()
+    (tmp_path / "data").mkdir()
 
     def start() -> Worker:
-        nonlocal made
-        made += 1
-        folder = tmp_path / f"scratch-{made}"
+        folder = tmp_path / f"scratch-{next(numbers)}"
         folder.mkdir()
-        return sql_worker(folder)
+        return sql_worker(folder, tmp_path / "data")
 
+    return Pool(start, size=1, what="sql")
+
+
+def test_a_folder_in_the_place_of_another_gets_a_worker_of_its_own(tmp_path: Path) -> None:
     data, held = tmp_path / "data", tmp_path / "held"
-    data.mkdir()
-    pool = Pool(start, size=1, what="sql", folders=[data])
+    pool = pool_of(tmp_path)
     with pool.lend(timeout_seconds=5) as first:
         pass
     with pool.lend(timeout_seconds=5) as same:
@@ -233,3 +238,26 @@ def test_a_folder_in_the_place_of_another_gets_a_worker_of_its_own(tmp_path: Pat
         assert other is not first
     assert not first.alive
     pool.close()
+
+
+def test_a_folder_that_is_away_while_a_worker_gets_ready_is_readable_when_it_is_back(tmp_path: Path) -> None:
+    data, held = tmp_path / "data", tmp_path / "held"
+    pool = pool_of(tmp_path)
+    table = pa.table({"n": [1, 2]})
+    with pa.OSFile(str(data / "rows.arrow"), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+    pool.warm()
+    data.rename(held)
+    data.mkdir()
+    with contextlib.closing(pool):
+        (worker,) = pool._idle
+        # By now it has given up all but what it may read.
+        worker.call({"op": "hello"}, timeout_seconds=20)
+        data.rmdir()
+        held.rename(data)
+        page = run_request("") | {
+            "op": "page", "stored": {"file": str(data / "rows.arrow")}, "columns": [["n", "BIGINT"]], "batches": [2], "offset": 0,
+        }  # fmt: skip
+        with pool.lend(timeout_seconds=20) as lent:
+            assert lent is worker
+            assert lent.call(page, timeout_seconds=20)["rows"] == [[1], [2]]

@@ -65,7 +65,7 @@ class LakehouseServer(MCPServer[Any]):
 
 def build_server(lake: Lakehouse, *, read_only: bool | None = None) -> LakehouseServer:
     """The server. `read_only` (default: as the lake is open) leaves out the tools that change data."""
-    subscribers = Subscribers()
+    subscribers = Subscribers(lake.catalog)
     calls = Calls(failed=subscribers.error_happened)
     unchanging = lake.read_only if read_only is None else read_only
     withheld = _withheld(lake, unchanging=unchanging)

@@ -6,19 +6,22 @@ The SDK serves `subscriptions/listen` (2026-07-28) itself; clients of the earlie
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 import anyio
 from mcp.server import MCPServer
 from mcp.server.connection import Connection
-from mcp.server.context import ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.session import ServerSession
-from mcp.server.subscriptions import InMemorySubscriptionBus, ResourcesListChanged, ResourceUpdated
+from mcp.server.subscriptions import InMemorySubscriptionBus, ResourcesListChanged, ResourceUpdated, ServerEvent
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_REQUEST, EmptyResult, SubscribeRequestParams, UnsubscribeRequestParams
 
 from lakehouse_tools.resources import DATASETS, ERRORS
+from lakehouse_tools.watching import Watch
+from mcp_lakehouse.catalog.catalog import Catalog
 
 # A client that subscribes without end must not fill the memory.
 _SUBSCRIPTIONS = 10_000
@@ -26,15 +29,40 @@ _SUBSCRIPTIONS = 10_000
 _TELL_SECONDS = 1.0
 
 
-class Subscribers:
-    """Who listens. `bus` is for the SDK; connections of the earlier revisions are kept here by URI."""
+class Bus(InMemorySubscriptionBus):
+    """The SDK's; it also knows how many listen."""
 
-    def __init__(self) -> None:
-        self.bus = InMemorySubscriptionBus()
+    listeners = 0
+
+    def subscribe(self, listener: Callable[[ServerEvent], None]) -> Callable[[], None]:
+        """As the SDK's."""
+        unsubscribe = super().subscribe(listener)
+        self.listeners += 1
+        left = False
+
+        def leave() -> None:
+            nonlocal left
+            unsubscribe()
+            self.listeners -= not left
+            left = True
+
+        return leave
+
+
+class Subscribers:
+    """Who listens. `bus` is for the SDK; connections of the earlier revisions are kept here by URI.
+
+    They hear of what other processes change in the catalog too.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.bus = Bus()
         self._listening: dict[str, dict[Connection, ServerSession]] = {}
+        self._watch = Watch(catalog.heads, catalog.head, self._told, self._anybody)
 
     def register(self, server: MCPServer[Any]) -> None:
-        """Serve `resources/subscribe` and `resources/unsubscribe`."""
+        """Serve `resources/subscribe` and `resources/unsubscribe`, and watch for who listens in either way."""
+        server.middleware.append(self._watched)
         low_level = server._lowlevel_server
         low_level.add_request_handler("resources/subscribe", SubscribeRequestParams, self._subscribe)
         low_level.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, self._unsubscribe)
@@ -45,7 +73,11 @@ class Subscribers:
         return sum(map(len, self._listening.values()))
 
     async def dataset_changed(self, dataset: str) -> None:
-        """Notify everyone who listens to the dataset, its sample, or the list."""
+        """Notify everyone who listens to the dataset, its sample, or the list, of a change made here."""
+        await self._watch.changed_here(dataset)
+        await self._told(dataset)
+
+    async def _told(self, dataset: str) -> None:
         await self.bus.publish(ResourcesListChanged())
         # A client may write a name of another script as it is or percent-encoded.
         names = dict.fromkeys((dataset, quote(dataset, safe="")))
@@ -61,6 +93,14 @@ class Subscribers:
         for session in list(self._listening.get(uri, {}).values()):
             with anyio.move_on_after(_TELL_SECONDS):
                 await session.send_resource_updated(uri)
+
+    def _anybody(self) -> bool:
+        return self.bus.listeners + self.count > 0
+
+    async def _watched(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        if ctx.method in ("subscriptions/listen", "resources/subscribe"):
+            await self._watch.begin()
+        return await call_next(ctx)
 
     async def _subscribe(self, ctx: ServerRequestContext[Any, Any], params: SubscribeRequestParams) -> EmptyResult:
         if self.count >= _SUBSCRIPTIONS:

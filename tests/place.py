@@ -1,0 +1,19 @@
+"""Where lakes behind servers are: in the folder of their test or, if `LAKEHOUSE_TESTS_LAKE` is s3, on the S3 server."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from tests.s3_server import BUCKET
+
+ON_S3 = os.environ.get("LAKEHOUSE_TESTS_LAKE") == "s3"
+
+
+def place_of(folder: Path) -> dict[str, str | None]:
+    """The settings `lake` and `cache` of the lake of this folder."""
+    if not ON_S3:
+        return {"lake": str(folder / "lake")}
+    name = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+    return {"lake": f"s3://{BUCKET}/{name}", "cache": str(folder / "cache")}
