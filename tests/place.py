@@ -1,4 +1,4 @@
-"""Where lakes behind servers are: in the folder of their test or, if `LAKEHOUSE_TESTS_LAKE` is s3, on the S3 server."""
+"""Where lakes behind servers are: in the folder of their test or, if `TESTS_LAKE` is s3, on the S3 server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 
 from tests.s3_server import BUCKET
 
-ON_S3 = os.environ.get("LAKEHOUSE_TESTS_LAKE") == "s3"
+ON_S3 = os.environ.get("TESTS_LAKE") == "s3"
+# On object storage a server looks about once a second for what another one published.
+SEEN_SECONDS = 1.5 if ON_S3 else 0.0
 
 
 def place_of(folder: Path) -> dict[str, str | None]:

@@ -30,9 +30,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 def left_over(served: Served) -> list[Path]:
     """Files of uploads that are still there."""
-    scratch = served.lake.bucket.local_path("_cache")
-    assert scratch is not None
-    return [path for path in scratch.rglob("upload/*") if path.is_file()]
+    return [path for path in served.lake.results.folder.parent.rglob("upload/*") if path.is_file()]
 
 
 def multipart(*parts: str, end: str = f"--{BOUNDARY}--\r\n") -> bytes:

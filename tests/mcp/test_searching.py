@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.records import Answer, Citation, Evidence, to_json
 from tests.mcp.calling import Served, call, error, rows, text, tokens
 from tests.mcp.serving import served
+from tests.place import SEEN_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -253,6 +253,7 @@ async def test_an_index_is_built_told_of_and_rolled_back(own: Served, era: str) 
         assert second.startswith("people: generation 2 is published; 4 passages, recall@10 1, ")
         back = await call(client, "rollback_index", dataset="people")
         assert back == {"dataset": "people", "generation": 1, "previous": 2}
+        await anyio.sleep(SEEN_SECONDS)
         assert (await call(client, "search", query="forklift"))["generations"] == {"people": 1}
         assert await rows(client, "SELECT count(*) FROM system.generations WHERE dataset = 'people'") == [[2]]
         (content,) = (await client.read_resource(uri)).contents
@@ -263,7 +264,8 @@ async def test_an_index_is_built_told_of_and_rolled_back(own: Served, era: str) 
 async def test_where_no_index_is_built_a_model_reads_so(own: Served) -> None:
     async with Client(own.server) as client:
         await call(client, "ingest", source={"name": "pay.md", "text": "# Pay\nOvertime is paid twice."})
-        shutil.rmtree(own.files / "lake" / "index")
+        own.lake.bucket.delete([info.key for info in own.lake.bucket.list("index")])
+        await anyio.sleep(SEEN_SECONDS)
         assert "pay (no index built yet): exact over 1 of 1 rows" in await text(client, "search", query="overtime")
         assert (await call(client, "search", query="overtime"))["generations"] == {"pay": 0}
         said = await text(client, "describe_dataset", dataset="pay")

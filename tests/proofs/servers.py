@@ -21,7 +21,7 @@ def prove(kind: str) -> Section:
     told = subprocess.run(
         [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "--tb", "short", *SUITES],
         cwd=ROOT,
-        env={**os.environ, "LAKEHOUSE_TESTS_LAKE": kind},
+        env={**os.environ, "TESTS_LAKE": kind},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -35,10 +35,10 @@ def prove(kind: str) -> Section:
         print(told.stdout, flush=True)
     text = [
         *wrapped(
-            "Two servers of one lake, as two processes would be: they share nothing but the lake and its cache on this "
+            "Two servers of one lake, opened apart in one process: they share nothing but the lake and its cache on this "
             f"machine. The tests of the tools and of REST ({' and '.join(SUITES)}) ask them in turn, so that what one has "
             "just done is what the other is asked for. Tests of what belongs to one connection (subscriptions, cancelled "
-            "calls, streams, Flight) and of errors, which are written within a second, ask one server."
+            "calls, streams, Flight), of errors, which are written within a second, and of settings ask one server."
         ),
         *table((*_OUTCOMES, "seconds"), [(*counts.values(), f"{time.monotonic() - began:.0f}")]),
     ]
