@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
+from mcp_lakehouse.worker.pool import Pool
 from s3_server import s3_server
 from tests.place import ON_S3
 
@@ -27,6 +28,14 @@ def interruptible() -> None:
     """What a shell starts in the background ignores interrupts, and so would all that the tests start."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def spare_workers_later() -> Iterator[None]:
+    """Few lakes of tests live long enough to use a spare worker; what is not started costs the others no time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(Pool.__init__.__kwdefaults__, "spare_after_seconds", 3.0)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from mcp_lakehouse.index.postings import Postings
 from mcp_lakehouse.index.states import State
+from mcp_lakehouse.index.vectors import top
 
 if TYPE_CHECKING:
     import tantivy
@@ -93,22 +95,67 @@ def found(
     return _listed(reader, places[kept[order]], scores[order])
 
 
-def added_up(
-    reader: Reader, weights: Mapping[str, float], limit: int, allowed: Allowed, *, read: bool
-) -> list[tuple[str, int, float]] | None:
-    """The same from the words' postings; `None` where they are too long to be read now, or not to be `read`."""
-    postings = reader.postings.of(list(weights), read=read)
-    if postings is None:
-        return None
-    keys, scores = [], []
-    for posting, weight in zip(postings, weights.values(), strict=True):
-        here = _mask(reader, posting.keys >> NUMBER_BITS, posting.keys & _NUMBERS, allowed)
-        keys.append(posting.keys[here])
-        scores.append(posting.scores[here] * np.float32(weight))
-    places, of = np.unique(np.concatenate(keys), return_inverse=True)
-    sums = np.bincount(of, np.concatenate(scores), len(places)).astype(np.float32)
-    order = np.lexsort((places, -sums))[:limit]
-    return _listed(reader, places[order], sums[order])
+class Sums:
+    """BM25 of all passages for the words of a query, added up word by word, whichever may be found in the end.
+
+    `starts` says for each part where its passages begin, and how many there are; `total` counts those of all parts.
+    `failing` turns the library's errors into ours. For one thread.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        weights: Mapping[str, float],
+        starts: Mapping[str, tuple[int, int]],
+        total: int,
+        failing: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self._reader = reader
+        self._failing = failing
+        self._weights = weights
+        self._places = [(reader.parts[name].ordinal, *place) for name, place in starts.items() if name in reader.parts]
+        self._total = total
+        self._sums: NDArray[np.float64] | None = None
+        self._left: Iterator[None] | None = None
+
+    def steps(self) -> Iterator[None]:
+        """Goes on, a word for each step; ends at once where there is too much to read for that."""
+        if self._left is None:
+            self._left = self._adding()
+        return self._left
+
+    def best(self, limit: int, allowed: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:
+        """Positions and scores of the best `limit` that are `allowed`, best first; `None` where too much is to read."""
+        for _ in self.steps():
+            pass
+        if self._sums is None:
+            return None
+        positions = np.flatnonzero(allowed)
+        scores = self._sums[positions].astype(np.float32)
+        matching = scores > 0
+        positions, scores = positions[matching], scores[matching]
+        best = top(scores, limit)
+        return positions[best], scores[best]
+
+    def learn(self) -> None:
+        """Have less to read for the next query like this one."""
+        with self._failing():
+            self._reader.postings.learn(list(self._weights))
+
+    def _adding(self) -> Iterator[None]:
+        with self._failing():
+            postings = self._reader.postings.of(list(self._weights))
+        if postings is None:
+            return
+        sums = np.zeros(self._total, np.float64)
+        for posting, weight in zip(postings, self._weights.values(), strict=True):
+            for ordinal, start, count in self._places:
+                first = ordinal << NUMBER_BITS
+                low, high = np.searchsorted(posting.keys, (first, first + count))
+                # No passage is there twice for one word.
+                sums[posting.keys[low:high] + (start - first)] += posting.scores[low:high] * np.float32(weight)
+            yield
+        self._sums = sums
 
 
 def _listed(reader: Reader, places: NDArray[np.int64], scores: NDArray[np.float32]) -> list[tuple[str, int, float]]:

@@ -12,6 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -28,8 +29,7 @@ from mcp_lakehouse.index.keyword_hits import (
     Part,
     Reader,
     Spread,
-    added_up,
-    fetched,
+    Sums,
     found,
     read_parts,
 )
@@ -47,8 +47,6 @@ _QUERY_WORDS = 256
 # Changes with what is kept of a passage.
 _SCHEMA = "2"
 _OPENING_ATTEMPTS = 5
-# Above this adding up the words' scores is faster than fetching hits (measured on 100,000 passages).
-_MANY_HITS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,15 +174,20 @@ class Keywords:
             weights = self._weights(reader.searcher, query, among)
             if not weights:
                 return []
-            if allowed is not None and fetched(limit, share, reader.searcher.num_docs) > _MANY_HITS:
-                # Naming a few passages is faster than reading.
-                best = added_up(reader, weights, limit, allowed, read=only is None)
-                if best is not None:
-                    return best
             words = self._any_of(weights)
             if only is not None:
                 words, allowed, share = self._among_these(reader, words, only), None, 1.0
             return found(reader, words, limit, allowed, share)
+
+    def sums(
+        self, query: str, starts: Mapping[str, tuple[int, int]], total: int, among: Spread | None = None
+    ) -> Sums | None:
+        """What adds up the scores of all passages, where `search` looks for the best; `None` where there are none."""
+        reader = self._current()
+        with self._failing("search"):
+            weights = self._weights(reader.searcher, query, among) if reader is not None and reader.parts else {}
+        failing = partial(self._failing, "search")
+        return Sums(reader, weights, starts, total, failing) if reader is not None and weights else None
 
     def close(self) -> None:
         """Drop what was not committed; a second call does nothing. Searching goes on to work."""

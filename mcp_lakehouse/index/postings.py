@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,33 +48,35 @@ class Postings:
         self._kept: OrderedDict[str, Posting] = OrderedDict()
         self._bytes = 0
 
-    def of(self, words: Sequence[str], *, read: bool = True) -> list[Posting] | None:
-        """The postings of words, in their order; `None` where too much would have to be read for them.
-
-        Without `read`, only those that are kept.
-        """
+    def of(self, words: Sequence[str]) -> list[Posting] | None:
+        """The postings of words, in their order; `None` where too much would have to be read for them."""
         with self._lock:
             kept = {word: self._kept[word] for word in words if word in self._kept}
             for word in kept:
                 self._kept.move_to_end(word)
-        counts = {word: self._searcher.doc_freq("body", word) for word in words if word not in kept}
-        if counts and not read:
-            return None
+        counts = self._counts(words, kept)
         if sum(counts.values()) > _READ:
-            self._read_one(counts)
             return None
         for word, count in counts.items():
             kept[word] = self._read(word, count)
         return [kept[word] for word in words]
 
-    def _read_one(self, counts: dict[str, int]) -> None:
+    def learn(self, words: Sequence[str]) -> None:
         """Read the most common of too many words, so that later searches find less to read.
 
         Only if there is room for each of them: a search needs all of its words.
         """
-        word = max(counts, key=lambda each: counts[each])
-        if counts[word] <= _WORD and self._bytes + sum(counts.values()) * _BYTES_OF_A_PASSAGE <= _BYTES:
+        with self._lock:
+            kept = self._kept.keys() & set(words)
+        counts = self._counts(words, kept)
+        word = max(counts, key=lambda each: counts[each], default=None)
+        if word is None or counts[word] > _WORD:
+            return
+        if self._bytes + sum(counts.values()) * _BYTES_OF_A_PASSAGE <= _BYTES:
             self._read(word, counts[word])
+
+    def _counts(self, words: Sequence[str], kept: Container[str]) -> dict[str, int]:
+        return {word: self._searcher.doc_freq("body", word) for word in words if word not in kept}
 
     def _read(self, word: str, count: int) -> Posting:
         hits = self._searcher.search(self._query(word), max(1, count), count=False).hits

@@ -19,7 +19,7 @@ from mcp_lakehouse.index.hits import Hits, check_columns, no_row, place_of
 from mcp_lakehouse.index.index import DatasetIndex
 from mcp_lakehouse.index.keyword_hits import Spread
 from mcp_lakehouse.index.requests import MODES, Progress, Query, silent
-from mcp_lakehouse.index.view import Candidates, View
+from mcp_lakehouse.index.view import Begun, Candidates, View
 from mcp_lakehouse.limits import SearchLimits
 from mcp_lakehouse.records import Passage, SearchResult
 from mcp_lakehouse.sql.numbers import Rows
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mcp_lakehouse.index.vectors import Sweep
     from mcp_lakehouse.llm.embedder import Embedder
 
 Mode = Literal["hybrid", "vector", "keyword"]
@@ -90,17 +89,20 @@ class Searcher:
         began = time.perf_counter()
         text, mode = self._checked(query)
         plan: dict[str, str] = {}
-        found: list[tuple[View, _Filter | None, Sweep | None]] = []
+        found: list[tuple[View, _Filter | None, Begun | None]] = []
         trouble: LakehouseError | None = None
-        for dataset in self._datasets(query.datasets):
+        datasets = self._datasets(query.datasets)
+        for dataset in datasets:
             cancel.check()
             try:
                 view = self._index_of(dataset).view(dataset, progress=progress, cancel=cancel)
                 vector = self._vector(view, text, mode)
                 where = (query.where or "").strip()
                 filtered = bool(where) or view.dataset.snapshot.overlay is not None
-                sweep = view.sweep(vector) if filtered and vector is not None else None
-                found.append((view, self._filter(view, where, sweep, cancel) if filtered else None, sweep))
+                # How rare a word is among several datasets is known when all their views are.
+                words = _words(text, mode) if len(datasets) == 1 else ""
+                begun = view.begin(words, vector) if filtered else None
+                found.append((view, self._filter(view, where, begun, cancel) if filtered else None, begun))
             except (StatementFailed, InvalidInput) as error:
                 if query.datasets is not None:
                     raise
@@ -212,7 +214,7 @@ class Searcher:
         self,
         view: View,
         chosen: _Filter | None,
-        sweep: Sweep | None,
+        begun: Begun | None,
         text: str,
         mode: Mode,
         among: Spread | None,
@@ -222,9 +224,9 @@ class Searcher:
         embedder = None if mode == "keyword" else self._index_of(dataset).embedder(view.recipe)
         vector = self._vector(view, text, mode)
         with trace.span("index.search", dataset=dataset.name):
-            words = "" if mode == "vector" or not _telling(text) else text
+            words = _words(text, mode)
             allowed = chosen.allowed if chosen else None
-            candidates = view.candidates(words, vector, depth=depth, allowed=allowed, among=among, sweep=sweep)
+            candidates = view.candidates(words, vector, depth=depth, allowed=allowed, among=among, begun=begun)
         if chosen is not None and chosen.asked:
             of = f"{chosen.rows:,} of {dataset.snapshot.rows:,} rows match the filter; "
             candidates = replace(candidates, plan=of + candidates.plan)
@@ -237,10 +239,10 @@ class Searcher:
         embedder = self._index_of(view.dataset).embedder(view.recipe)
         return self._embed(embedder, text) if _telling(text) else None
 
-    def _filter(self, view: View, where: str, sweep: Sweep | None, cancel: CancelToken) -> _Filter:
+    def _filter(self, view: View, where: str, begun: Begun | None, cancel: CancelToken) -> _Filter:
         """What a condition lets pass. Versions never change, so most conditions need to be asked once.
 
-        The sweep goes on while the condition is asked.
+        What was begun goes on while the condition is asked.
         """
         key = (id(view), where)
         # The view is kept beside, so that no other one can take its identity meanwhile.
@@ -248,7 +250,7 @@ class Searcher:
         if held is not None:
             return held[1]
         dataset = view.dataset
-        steps = sweep.steps() if sweep is not None else None
+        steps = begun.steps() if begun is not None else None
         rows, repeatable = self._matching(
             dataset.name, dataset.snapshot.version, where or _EVERY, cancel=cancel, meanwhile=steps
         )
@@ -327,6 +329,11 @@ class Searcher:
                 rows.add(row)
             best.append((source, position, value))
         return best
+
+
+def _words(text: str, mode: Mode) -> str:
+    """What keywords are looked for by."""
+    return "" if mode == "vector" or not _telling(text) else text
 
 
 def _telling(text: str) -> bool:

@@ -104,7 +104,7 @@ class Worker:
             try:
                 self._channel.send(request)
                 while True:
-                    while meanwhile is not None and not self._channel.waits() and next(meanwhile, self) is not self:
+                    while meanwhile is not None and not self._channel.waits() and self._stepped(meanwhile):
                         token.check()
                     message = self._channel.receive(deadline - time.monotonic())
                     token.check()
@@ -118,6 +118,15 @@ class Worker:
                         return message
             except ChannelClosed:
                 raise self._died(on_timeout, token) from None
+
+    def _stepped(self, meanwhile: Iterator[object]) -> bool:
+        """One step of the caller's work; whether there was one."""
+        try:
+            return next(meanwhile, self) is not self
+        except BaseException:
+            # Nobody is going to read the answer that is under way.
+            self.kill()
+            raise
 
     def pieces(
         self,

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mcp_lakehouse.index import keywords as keywords_module
 from mcp_lakehouse.index import postings as postings_module
 from mcp_lakehouse.index.keyword_hits import Spread
 from mcp_lakehouse.index.keywords import Keywords
 
 WORDS = [f"w{'abcdefghij'[number % 10]}{'klmnopqrst'[number // 10]}" for number in range(100)]
 ROWS = 3_000
+PARTS = ("one", "two", "three")
 Hits = list[tuple[str, int, float]]
 
 
@@ -38,20 +38,24 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keywords]:
         yield opened
 
 
-def both(
-    index: Keywords, query: str, share: float, monkeypatch: pytest.MonkeyPatch, among: Spread | None
-) -> list[Hits]:
+def both(index: Keywords, query: str, share: float, among: Spread | None) -> list[Hits]:
     random = np.random.default_rng(len(query))
-    masks = {part: random.random(ROWS) < share for part in ("one", "two", "three")}
+    masks = {part: random.random(ROWS) < share for part in PARTS}
 
     def allowed(part: str, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
         return masks[part][numbers]
 
-    answers = []
-    for least in (0, 1 << 60):
-        monkeypatch.setattr(keywords_module, "_MANY_HITS", least)
-        answers.append(index.search(query, 40, allowed, among, share=share))
-    return answers
+    starts = {part: (number * ROWS, ROWS) for number, part in enumerate(PARTS)}
+    best = None
+    while best is None:
+        sums = index.sums(query, starts, len(PARTS) * ROWS, among)
+        assert sums is not None
+        best = sums.best(40, np.concatenate(list(masks.values())))
+        sums.learn()
+    added = [
+        (PARTS[position // ROWS], position % ROWS, score) for position, score in zip(*map(list, best), strict=True)
+    ]
+    return [added, index.search(query, 40, allowed, among, share=share)]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.02, 0.3, 1.0])
@@ -59,10 +63,8 @@ def both(
     "query", ["wak", "wak wbk wjt", "wcl wcl wdm", "wak wbk wck wdk wek wfk wgk whk", "nowhere wat"]
 )
 @pytest.mark.parametrize("among", [None, Spread(50_000, {"wak": 40_000, "wbk": 3, "wcl": 700})])
-def test_the_same_rows_in_the_same_order(
-    index: Keywords, query: str, share: float, among: Spread | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    added, fetched = both(index, query, share, monkeypatch, among)
+def test_the_same_rows_in_the_same_order(index: Keywords, query: str, share: float, among: Spread | None) -> None:
+    added, fetched = both(index, query, share, among)
     assert [hit[:2] for hit in added] == [hit[:2] for hit in fetched]
     np.testing.assert_allclose([hit[2] for hit in added], [hit[2] for hit in fetched], rtol=1e-5)
     assert added or share < 0.01
@@ -76,11 +78,12 @@ def test_too_much_is_read_a_word_at_a_time(index: Keywords, monkeypatch: pytest.
     words = ["wak", "wbk", "wck"]
     tries = 1
     while postings.of(words) is None:
+        postings.learn(words)
         tries += 1
         assert tries < 5
     assert tries > 1
-    assert postings.of([*words, "wdk"], read=False) is None
-    assert postings.of(words, read=False) is not None
+    postings.learn(words)
+    assert set(postings._kept) == set(words)
 
 
 def test_nothing_is_given_up_for_a_common_word(index: Keywords, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +94,9 @@ def test_nothing_is_given_up_for_a_common_word(index: Keywords, monkeypatch: pyt
     postings = postings_module.Postings(reader.searcher, index._one)
     assert postings.of(WORDS[45:50]) is not None
     kept = set(postings._kept)
-    assert [postings.of(["wak", "wbk"]) for _ in range(3)] == [None] * 3
+    for _ in range(3):
+        assert postings.of(["wak", "wbk"]) is None
+        postings.learn(["wak", "wbk"])
     assert set(postings._kept) == kept
 
 
@@ -127,3 +132,28 @@ def test_threads_may_share_it(index: Keywords) -> None:
         thread.join()
     assert len(lengths) == 10
     assert postings._bytes == sum(each.keys.nbytes + each.scores.nbytes for each in postings._kept.values())
+
+
+def test_what_is_added_up_can_be_begun_and_is_not_where_too_much_is_to_read(
+    index: Keywords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts = {"two": (0, ROWS)}
+    everything = np.ones(ROWS, np.bool_)
+    begun = index.sums("wak wbk", starts, ROWS)
+    whole = index.sums("wak wbk", starts, ROWS)
+    assert begun is not None
+    assert whole is not None
+    next(begun.steps())
+    some, best = begun.best(9, everything), whole.best(9, everything)
+    assert some is not None
+    assert best is not None
+    assert some[0].tolist() == best[0].tolist()
+    assert len(some[0]) == 9
+    assert index.sums("nowhere", starts, ROWS) is None
+    monkeypatch.setattr(postings_module, "_READ", 0)
+    reader = index._current()
+    assert reader is not None
+    reader.postings._kept.clear()
+    unread = index.sums("wak wbk", starts, ROWS)
+    assert unread is not None
+    assert unread.best(9, everything) is None
