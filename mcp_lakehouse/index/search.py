@@ -290,8 +290,8 @@ class Searcher:
 
         from mcp_lakehouse.index.fusion import score, share_for
 
-        # Score, cosine (scores end at 0, cosines go on), source, position.
-        scored: list[tuple[float, float, int, int]] = []
+        scored: list[NDArray[np.float32]] = []
+        order: list[int] = []
         # Cosines of different models do not compare; BM25 of different datasets does.
         best_words = max((float(s.candidates.bm25.max(initial=0)) for s in sources), default=0.0)
         models = {source.embedder.model if source.embedder else "" for source in sources}
@@ -309,18 +309,20 @@ class Searcher:
                 mean,
                 share_for(text, embedder.share) if embedder else 0.0,
             )[:-1]
-            place = 0
-            for i in group:
-                candidates = sources[i].candidates
-                for position, cosine in zip(candidates.positions, candidates.cosines, strict=True):
-                    scored.append((float(scores[place]), float(cosine), i, int(position)))
-                    place += 1
-        scored.sort(key=lambda each: (-each[0], -each[1], each[2], each[3]))
+            scored.append(scores)
+            order += group
+        values = np.concatenate(scored)
+        cosines = np.concatenate([sources[i].candidates.cosines for i in order])
+        positions = np.concatenate([sources[i].candidates.positions for i in order])
+        owners = np.repeat(order, [len(sources[i].candidates.positions) for i in order])
+        # Scores end at 0, cosines go on.
+        ranking = np.lexsort((positions, owners, -cosines, -values))
         best: list[tuple[_Source, int, float]] = []
         rows: set[tuple[int, int]] = set()
-        for value, _, i, position in scored:
+        for place in ranking.tolist():
             if len(best) == k:
                 break
+            i, position, value = int(owners[place]), int(positions[place]), float(values[place])
             source = sources[i]
             if source.dataset.kind != "documents":
                 row = (i, source.view.place(position).row)
