@@ -68,6 +68,16 @@ class Dataset:
             )
         return self.table
 
+    def older(self, version: int | None, at: datetime | None = None) -> Dataset:
+        """It at another version. Raises `NotFound` with its name: the table knows itself by its folder."""
+        try:
+            return replace(self, snapshot=self.table.snapshot(version, at))
+        except NotFound as error:
+            gone = self.table.retirement(version) if version is not None else None
+            wanted = f"version {version}" if version is not None else f"version at {at}"
+            told = f"{wanted} of dataset {self.name!r} {gone}" if gone else f"dataset {self.name!r} has no {wanted}"
+            raise NotFound(told, hint=error.hint) from None
+
     def paths(self) -> list[Path]:
         """Its data files on this machine, in order; fetches what is not there yet."""
         return self.home.copies.paths(self.snapshot.files)
@@ -210,17 +220,7 @@ class Catalog:
         found = self.find(name)
         if found is None or found.dropped:
             raise self.missing(name, dropped=found is not None)
-        if version is None and at is None:
-            return found
-        try:
-            return replace(found, snapshot=found.table.snapshot(version, at))
-        except NotFound as error:
-            # The table knows itself by its folder; the caller by its name.
-            gone = found.table.retirement(version) if version is not None else None
-            if gone is not None:
-                raise NotFound(f"version {version} of dataset {found.name!r} {gone}", hint=error.hint) from None
-            wanted = f"version {version}" if version is not None else f"version at {at}"
-            raise NotFound(f"dataset {found.name!r} has no {wanted}", hint=error.hint) from None
+        return found if version is None and at is None else found.older(version, at)
 
     def all(self) -> list[Dataset]:
         """Every dataset that is not dropped, by name."""

@@ -43,8 +43,8 @@ def _called(call: re.Match[str]) -> str:
 
 def _argument(text: str) -> str:
     name, _, value = text.partition("=")
-    if name == "dataset":
-        return value.strip("'") or "DATASET"
+    if name in ("dataset", "profile"):
+        return value.strip("'…") or name.upper()
     return _OPTIONS.get(name, text)
 
 

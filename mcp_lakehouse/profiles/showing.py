@@ -46,7 +46,7 @@ def seen_by(reader: Reader, whole: Catalog, profile: Profile, statement: str | N
             answer = [f"{result.row_count:,} rows: {', '.join(column.name for column in result.columns)}"]
             answer += [" | ".join("NULL" if cell is None else str(cell) for cell in row) for row in result.rows]
         except LakehouseError as error:
-            answer = [str(error)]
+            answer = str(error).splitlines()
     return ProfileList([summary(profile)], shown, answer)
 
 

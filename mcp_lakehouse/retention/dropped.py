@@ -7,7 +7,6 @@ every number taken. What they told (columns, sources, statistics, who) is taken 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mcp_lakehouse.catalog.catalog import Dataset, timestamp
@@ -51,7 +50,7 @@ def check_restorable(dataset: Dataset) -> None:
 
 def restored(found: Dataset, version: int, info: Mapping[str, str]) -> None:
     """Make a version the newest again, in an epoch of its own: what was loaded after it is not there any more."""
-    old = replace(found, snapshot=found.writable.snapshot(version))
+    old = found.older(version)
     epoch = found.snapshot.version + 1
     loaded = loaded_contents(found.writable.transactions_at(version), old.epoch)
     found.writable.restore(

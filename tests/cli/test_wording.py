@@ -60,6 +60,7 @@ def test_no_hint_names_a_tool_that_is_no_command() -> None:
     ("hint", "shown"),
     [
         ("restore_dataset(dataset='t') brings it back", "mcp-lakehouse restore t brings it back"),
+        ("who finds it with list_profiles(profile=…)", "who finds it with mcp-lakehouse profiles PROFILE"),
         ("did you mean a? list_datasets shows all", "did you mean a? mcp-lakehouse datasets shows all"),
         ("build_index(dataset='t', columns=[…]) does it", "mcp-lakehouse index t --column NAME does it"),
         ("build_index(dataset, columns) adds it", "mcp-lakehouse index DATASET --column NAME adds it"),

@@ -104,6 +104,8 @@ def test_a_dropped_dataset_is_gone_until_it_is_restored(lake: Lakehouse) -> None
         with pytest.raises(NotFound, match="dropped"):
             rows(lake, statement)
     assert rows(lake, "SELECT count(*) FROM system.datasets WHERE name = 'dropped'") == [[0]]
+    with pytest.raises(NotFound, match="dataset 'dropped' has no version 99"):
+        lake.restore_dataset("dropped", 99)
     lake.restore_dataset("dropped")
     assert rows(lake, "SELECT a FROM dropped") == [[1]]
     lake.drop_dataset("dropped", "dropped")
