@@ -27,7 +27,7 @@ from mcp_lakehouse.index.rows import BATCH_ROWS
 from mcp_lakehouse.journal import Journal
 from mcp_lakehouse.marker import CACHE_HINT, cache_folder, check_marker
 from mcp_lakehouse.names import REJECTS_PREFIX
-from mcp_lakehouse.profiles.opening import open_catalog
+from mcp_lakehouse.profiles.opening import open_catalog, own_cache
 from mcp_lakehouse.profiles.pinning import Pinned
 from mcp_lakehouse.recording import Recorder, user
 from mcp_lakehouse.records import (
@@ -84,6 +84,7 @@ class Lakehouse(RetentionVerbs):
         self.settings = settings
         self.homes = homes
         self.bucket = homes[0].bucket
+        self._cache = cache_folder(self.bucket, settings)
         self.read_only = settings.flag("read_only")
         self._limits = settings.limits
         self._scratch_folder = Scratch(cache / "scratch")
@@ -160,8 +161,7 @@ class Lakehouse(RetentionVerbs):
             cache.mkdir(parents=True, exist_ok=True)
             homes = [primary_home(bucket, cache), *other_homes(settings.buckets, os.environ, cache=cache)]
             # A profile shares nothing with others that could tell of them.
-            own = cache / "profiles" / settings.text("profile") if settings.text("profile") else cache
-            return cls(homes, settings, cache=own)
+            return cls(homes, settings, cache=own_cache(cache, settings.profile(), settings.text("mask_key")))
         except OSError as error:
             raise StorageFailed(
                 f"cannot keep local state in {cache}: {error.strerror}",
@@ -199,6 +199,7 @@ class Lakehouse(RetentionVerbs):
     @cached_property
     def _loader(self) -> Loader:
         # Loaded with the first source: nothing before it, the first reply above all, is to wait for that.
+        from mcp_lakehouse.ingest.allowed import allowed_below
         from mcp_lakehouse.ingest.load import Loader
 
         return Loader(
@@ -206,7 +207,11 @@ class Lakehouse(RetentionVerbs):
             self._limits.ingest,
             lend=self._lend,
             keep_rejects=lambda records: self._append_journal("rejects", records),
-            allowed_roots=self.settings.allowed_roots,
+            allowed=allowed_below(
+                self.settings.allowed_roots,
+                [home.bucket.local_path("") for home in self.homes],
+                [self._cache, None if self.rescue.bucket is None else self.rescue.bucket.local_path("")],
+            ),
             scratch=self.uploads,
         )
 
@@ -450,6 +455,9 @@ class Lakehouse(RetentionVerbs):
             )
             token = cancel or CancelToken()
             report = self.rescue.load(self._loader, request, progress=progress, cancel=token)
+            if not self.may("admin"):
+                # Its rows are in a journal that is not shown.
+                report = replace(report, rejects_uri=None)
             note = self._indexed(report.dataset, request.who, progress, token)
             self._compaction.fold_if_large(report.dataset, self._info("compact", who))
             if note:

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from mcp_lakehouse.errors import InvalidInput
+from mcp_lakehouse.names import as_kept, is_name
 
 RIGHTS = ("read", "ingest", "index", "replay", "admin")
 # Settings that a profile may set otherwise.
@@ -78,6 +79,12 @@ class Profile:
         """The generations that serve it, by dataset."""
         return {name: each.generation for name, each in self.restrictions.items() if each.generation is not None}
 
+    def identity(self, key: str) -> str:
+        """Changes when what it shows does; `key`: that of hashes."""
+        restrictions = sorted((name, each.identity(key)) for name, each in self.restrictions.items())
+        told = [self.datasets, self.buckets, restrictions]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
     def restriction(self, dataset: str) -> Restriction:
         """What is shown of a dataset."""
         return self.restrictions.get(dataset, Restriction())
@@ -107,7 +114,9 @@ def _profile(name: str, given: Mapping[str, object], at: str) -> Profile:
         # Whoever may change data sees it.
         rights=frozenset({"read", *rights}),
         restrictions={
-            dataset: _restriction(_table(each, f"{at}, {dataset!r}", _RESTRICTIONS), f"{at}, {dataset!r}")
+            _restricted(dataset, at): _restriction(
+                _table(each, f"{at}, {dataset!r}", _RESTRICTIONS), f"{at}, {dataset!r}"
+            )
             for dataset, each in restrict.items()
         },
         limits={key: str(given[key]) for key in LIMITS if key in given},
@@ -124,7 +133,18 @@ def _profile(name: str, given: Mapping[str, object], at: str) -> Profile:
     return profile
 
 
-def _restriction(given: Mapping[str, object], at: str) -> Restriction:
+def _restricted(name: str, at: str) -> str:
+    """The dataset a restriction is of. One that restricts nothing would show everything."""
+    if as_kept(name) != name or not is_name(name):
+        raise InvalidInput(
+            f"{at} restricts {name!r}, which cannot be a dataset's name",
+            hint="name each dataset by itself, in small letters; only the list `datasets` takes patterns",
+        )
+    return name
+
+
+def _restriction(told: object, at: str) -> Restriction:
+    given = _table(told, at, _RESTRICTIONS)
     masks = _table(given.get("mask", {}), f"{at}, mask", None)
     where, generation = given.get("where", ""), given.get("generation")
     if not isinstance(where, str):

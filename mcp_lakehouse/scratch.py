@@ -47,3 +47,9 @@ def remove_abandoned(parent: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
             finally:
                 os.close(handle)
+
+
+def in_use(parent: Path) -> bool:
+    """Whether a process that lives has a folder below `parent`."""
+    remove_abandoned(parent)
+    return any(parent.glob("[0-9a-f]*"))

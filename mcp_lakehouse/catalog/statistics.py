@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mcp_lakehouse.catalog.catalog import Dataset
@@ -33,10 +33,11 @@ class Statistics:
         """The statistics of the first `max_columns` columns; plain columns where measuring takes too long."""
         columns = dataset.snapshot.columns[:max_columns]
         with self._lock:
-            measured = self._read(dataset, len(columns))
+            names = [column.name for column in columns]
+            measured = self._read(dataset, names)
             if measured is None:
                 measured = self._measure(dataset, [(column.name, column.type) for column in columns])
-                self._write(dataset, measured)
+                self._write(dataset, names, measured)
         rows = dataset.snapshot.rows
         return [_statistics(column, rows, *values) for column, values in zip(columns, measured, strict=True)]
 
@@ -66,20 +67,20 @@ class Statistics:
     def _path(self, dataset: Dataset, count: int) -> Path:
         return self._folder / f"{folder_of(dataset.name)}.v{dataset.snapshot.version}.{count}.json"
 
-    def _read(self, dataset: Dataset, count: int) -> list[list[Json]] | None:
+    def _read(self, dataset: Dataset, names: Sequence[str]) -> list[list[Json]] | None:
         try:
-            stored = json.loads(self._path(dataset, count).read_text(encoding="utf-8"))
+            stored = json.loads(self._path(dataset, len(names)).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        expected = dataset.snapshot.updated_at.isoformat()
-        return stored["columns"] if stored.get("updated_at") == expected else None
+        there = stored.get("updated_at") == dataset.snapshot.updated_at.isoformat() and stored.get("names") == names
+        return stored["columns"] if there else None
 
-    def _write(self, dataset: Dataset, measured: list[list[Json]]) -> None:
+    def _write(self, dataset: Dataset, names: Sequence[str], measured: list[list[Json]]) -> None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             for old in self._folder.glob(f"{folder_of(dataset.name)}.v*.json"):
                 old.unlink(missing_ok=True)
-            stored = {"updated_at": dataset.snapshot.updated_at.isoformat(), "columns": measured}
+            stored = {"updated_at": dataset.snapshot.updated_at.isoformat(), "names": names, "columns": measured}
             self._path(dataset, len(measured)).write_text(json.dumps(stored), encoding="utf-8")
         except OSError:
             # Disposable: measured again next time.

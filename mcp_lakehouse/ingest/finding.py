@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from mcp_lakehouse.errors import InvalidInput, LimitExceeded, NotAllowed, NotFound, UnreadableSource
 from mcp_lakehouse.ingest import formats, walk
+from mcp_lakehouse.ingest.allowed import Allowed
 from mcp_lakehouse.ingest.files import SourceFile, source_file
 from mcp_lakehouse.limits import MIB, IngestLimits
 
@@ -23,9 +24,12 @@ _KNOWN_HINT = f"formats: {formats.KNOWN}"
 class Finder:
     """Turns one source text into files."""
 
-    def __init__(self, roots: tuple[Path, ...], shown_roots: tuple[Path, ...], limits: IngestLimits) -> None:
-        self._roots = roots
-        self._shown_roots = shown_roots
+    def __init__(self, allowed: Allowed, scratch: Path, limits: IngestLimits) -> None:
+        """`scratch`: where uploads lie, which may be read too."""
+        self._allowed_places = allowed
+        self._scratch = scratch.resolve()
+        self._roots = (*allowed.resolved, self._scratch)
+        self._shown_roots = allowed.roots
         self._limits = limits
 
     def find(self, source: str, *, alone: bool) -> Iterator[SourceFile]:
@@ -86,13 +90,16 @@ class Finder:
         if not self._inside(real):
             roots = ", ".join(str(root) for root in self._shown_roots) or "(none)"
             raise NotAllowed(
-                f"{source[:200]!r} lies outside the folders that may be read: {roots}",
+                f"{source[:200]!r} lies outside the folders that may be read: {roots} (and not the lake's own files)",
                 hint="copy the file below one of them, or start the server with --allow FOLDER",
             )
         return _real(path)
 
     def _inside(self, real: Path) -> bool:
-        return any(real == root or root in real.parents for root in self._roots)
+        if real.is_relative_to(self._scratch):
+            return True
+        below = any(real.is_relative_to(root) for root in self._roots)
+        return below and not self._allowed_places.is_kept_back(real)
 
     def _workbook(self, text: str) -> tuple[Path, str] | None:
         before, mark, sheet = text.rpartition("#")

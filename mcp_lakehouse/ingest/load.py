@@ -23,6 +23,7 @@ from mcp_lakehouse.catalog.properties import properties_for, transaction
 from mcp_lakehouse.catalog.texts import check_text, searches_instead
 from mcp_lakehouse.errors import Conflict, InvalidInput, LakehouseError, NotFound, StorageFailed, UnreadableSource
 from mcp_lakehouse.ingest import formats, overlaying, telling
+from mcp_lakehouse.ingest.allowed import Allowed
 from mcp_lakehouse.ingest.attempts import attempt_transaction, check_newest, committed, is_repeated
 from mcp_lakehouse.ingest.files import none_readable
 from mcp_lakehouse.ingest.loaded import Loaded, as_staged, reject_records, staged
@@ -86,14 +87,14 @@ class Loader:
         *,
         lend: Callable[[CancelToken], AbstractContextManager[Worker]],
         keep_rejects: Callable[[list[dict[str, object]]], None],
-        allowed_roots: Sequence[Path],
+        allowed: Allowed,
         scratch: Path,
     ) -> None:
         self._catalog = catalog
         self._limits = limits
         self._lend = lend
         self._keep_rejects = keep_rejects
-        self._allowed_roots = allowed_roots
+        self._allowed = allowed
         self._scratch = scratch
 
     def load(self, request: Request, *, progress: Progress, cancel: CancelToken) -> IngestReport:
@@ -128,9 +129,8 @@ class Loader:
         return dataset_name(files, request.source, request.dataset), files
 
     def _files(self, request: Request) -> list[SourceFile]:
-        return list(request.files) or resolve(
-            request.source, allowed_roots=self._allowed_roots, limits=self._limits, scratch=self._scratch
-        )
+        files = list(request.files)
+        return files or resolve(request.source, allowed=self._allowed, limits=self._limits, scratch=self._scratch)
 
     def _present(self, name: str) -> Dataset | None:
         """The dataset at its newest version; `None` where there is none, or it was dropped."""

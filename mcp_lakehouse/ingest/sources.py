@@ -17,6 +17,7 @@ from typing import BinaryIO, TypeAlias
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.errors import InvalidInput, LimitExceeded
 from mcp_lakehouse.ingest import formats, walk
+from mcp_lakehouse.ingest.allowed import Allowed
 from mcp_lakehouse.ingest.files import SourceFile, none_readable, open_regular, source_file
 from mcp_lakehouse.ingest.finding import Finder, local_path
 from mcp_lakehouse.limits import MIB, IngestLimits
@@ -49,7 +50,7 @@ class InlineText:
 def resolve(
     source: str | Sequence[str] | InlineText,
     *,
-    allowed_roots: Sequence[Path],
+    allowed: Allowed,
     limits: IngestLimits,
     scratch: Path,
 ) -> list[SourceFile]:
@@ -66,7 +67,7 @@ def resolve(
     named = [source] if isinstance(source, str) else list(source)
     if not named:
         raise InvalidInput("no source was given", hint="name a file, a folder or a glob")
-    finder = Finder(tuple(root.resolve() for root in (*allowed_roots, scratch)), tuple(allowed_roots), limits)
+    finder = Finder(allowed, scratch, limits)
     found: dict[tuple[Path, str | None], SourceFile] = {}
     for each in named:
         for file in finder.find(each, alone=len(named) == 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from mcp_lakehouse.errors import NotAllowed
 from mcp_lakehouse.limits import Limits
 from mcp_lakehouse.profile import Profile
 from mcp_lakehouse.profiles.shown import ShownCatalog
+from mcp_lakehouse.scratch import in_use
 from mcp_lakehouse.sql.results import Results
 from mcp_lakehouse.sql.runner import Runner
 from mcp_lakehouse.sql.wanted import WantedTable
@@ -46,6 +48,20 @@ def open_catalog(
     folder.mkdir(parents=True, exist_ok=True)
     catalog = ShownCatalog(homes, profile, folder=folder, key=key, make=maker.project)
     return Opened(catalog, [folder], maker.close)
+
+
+def own_cache(cache: Path, profile: Profile | None, key: str) -> Path:
+    """Where a lake keeps its local state that is opened so: a profile that shows something else begins anew.
+
+    What was kept for a former definition of it is removed, unless somebody still serves that.
+    """
+    if profile is None:
+        return cache
+    own = cache / "profiles" / f"{profile.name}~{profile.identity(key)}"
+    for former in {*own.parent.glob(f"{profile.name}~*"), own.parent / profile.name} - {own}:
+        if not in_use(former / "scratch"):
+            shutil.rmtree(former, ignore_errors=True)
+    return own
 
 
 def _no_names(_wanted: Sequence[WantedTable]) -> list[Message | None]:

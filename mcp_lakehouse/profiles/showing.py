@@ -38,7 +38,12 @@ def summary(profile: Profile) -> ProfileSummary:
 
 def seen_by(reader: Reader, whole: Catalog, profile: Profile, statement: str | None) -> ProfileList:
     """What the lake opened as the profile shows, beside what there is; and what a statement gives there."""
-    shown = [_seen(reader, whole, profile, name) for name in sorted(reader.catalog.names())]
+    there = {dataset.name for dataset in whole.all()}
+    shown = [_seen(reader, whole, profile, name) for name in sorted(reader.catalog.names() & there)]
+    shown += [
+        ShownDataset(name, 0, 0, [], [], problem="there is no such dataset: this restriction is of nothing")
+        for name in sorted(profile.restrictions.keys() - there)
+    ]
     answer: list[str] | None = None
     if statement:
         try:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from mcp_lakehouse.catalog.catalog import Catalog, Dataset
-from mcp_lakehouse.errors import NotAllowed
+from mcp_lakehouse.errors import NotAllowed, StorageFailed
 from mcp_lakehouse.names import as_kept
 from mcp_lakehouse.profile import Profile
 from mcp_lakehouse.profiles.projection import Make, Projection
@@ -67,6 +67,10 @@ class ShownCatalog(Catalog):
     def unreadable(self) -> list[str]:
         """As `Catalog.unreadable`, for what is shown."""
         return [name for name in super().unreadable if self._profile.shows(name)]
+
+    def away(self) -> Mapping[Home, StorageFailed]:
+        """None: which buckets there are is not shown."""
+        return {}
 
     def table(self, name: str, bucket: str | None = None) -> Table:
         """As `Catalog.table`. Raises `NotAllowed` for what is not shown, or not whole."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from mcp_lakehouse.ingest.allowed import Allowed
 from mcp_lakehouse.ingest.sources import InlineText, resolve
 from mcp_lakehouse.limits import GIB, IngestLimits
 from mcp_lakehouse.worker.channel import Message
@@ -93,7 +94,7 @@ class Loading:
         named = source if isinstance(source, InlineText) else [str(source)] if isinstance(source, Path) else source
         files = resolve(
             named if isinstance(named, InlineText) else [str(each) for each in named],
-            allowed_roots=[self.folder],
+            allowed=Allowed((self.folder,)),
             limits=IngestLimits(),
             scratch=self.folder / "inline",
         )

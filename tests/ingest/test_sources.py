@@ -13,6 +13,7 @@ from mcp_lakehouse import Lakehouse
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.errors import Cancelled, InvalidInput, LimitExceeded, NotAllowed, NotFound, UnreadableSource
 from mcp_lakehouse.ingest import walk
+from mcp_lakehouse.ingest.allowed import Allowed
 from mcp_lakehouse.ingest.sources import (
     InlineText,
     SourceFile,
@@ -38,7 +39,7 @@ def find(
     source: str | list[str] | InlineText,
     limits: IngestLimits = IngestLimits(),  # noqa: B008
 ) -> list[SourceFile]:
-    return resolve(source, allowed_roots=[root], limits=limits, scratch=root.parent / "scratch")
+    return resolve(source, allowed=Allowed((root,)), limits=limits, scratch=root.parent / "scratch")
 
 
 def names(files: list[SourceFile]) -> list[str]:
@@ -162,7 +163,7 @@ def test_pipes_sockets_and_devices_are_refused_without_being_opened(root: Path) 
         with pytest.raises(InvalidInput, match="socket"):
             find(root, f"{root}/s.csv")
     with pytest.raises(InvalidInput, match="device"):
-        resolve("/dev/zero", allowed_roots=[Path("/dev")], limits=IngestLimits(), scratch=root / "s")
+        resolve("/dev/zero", allowed=Allowed((Path("/dev"),)), limits=IngestLimits(), scratch=root / "s")
     (root / "a.csv").write_text(CSV)
     assert names(find(root, str(root))) == ["a.csv"]
 
