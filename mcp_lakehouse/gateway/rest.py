@@ -176,6 +176,9 @@ class Rest:
     async def _ingest(self, request: Request) -> Response:
         if self._lake.read_only:
             raise NotAllowed("ingest is not allowed: the lake is open read-only", hint="serve it without --read-only")
+        if not self._lake.may("ingest"):
+            # Refused before a body is read, in the lake's own words.
+            return await self._load(request, {"source": ""})
         if media_type(request) != "multipart/form-data":
             return await self._load(request, await self._arguments(request, "ingest"))
         folder = self._incoming / secrets.token_hex(8) / "upload"

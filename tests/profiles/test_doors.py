@@ -60,6 +60,10 @@ def test_what_a_reader_is_not_offered_is_refused_over_rest_too(url: str) -> None
     body = {"source": {"name": "people.csv", "text": "id\n9\n"}}
     refused = httpx2.post(f"{url}/ingest", json=body, headers=headers, timeout=60)
     assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+    # A body that is no form at all shows that nobody reads it.
+    form = {**headers, "Content-Type": "multipart/form-data; boundary=x"}
+    upload = httpx2.post(f"{url}/ingest", content=b"no form", headers=form, timeout=60)
+    assert (upload.status_code, upload.json()["code"]) == (403, "not_allowed")
     for path in ("/storage/errors", "/hnsw/trials"):
         assert httpx2.get(f"{url}{path}", headers=headers, timeout=60).status_code == 403
 
