@@ -102,6 +102,7 @@ class Lakehouse(RetentionVerbs):
         self._indexes = Indexes(
             self.catalog,
             cache=cache,
+            scratch=self._scratch,
             read_only=self.read_only,
             embedder=settings.text("embedder").strip(),
             export=self._export,
@@ -361,9 +362,9 @@ class Lakehouse(RetentionVerbs):
     ) -> SearchResult:
         """The `k` passages that answer a query best, by words and by meaning, of the rows that `where` holds for.
 
-        `where` is a SQL condition over the columns of each dataset, checked as statements are. Rows that are not
-        embedded yet are embedded first. Raises `InvalidInput`, `NotFound`, `StatementRefused`, `StatementFailed`,
-        `LimitExceeded`, `Cancelled`.
+        `where` is a SQL condition over the columns of each dataset, checked as statements are; `datasets` may hold
+        `name@version`. Rows that are not embedded yet are embedded first. Raises `InvalidInput`, `NotFound`,
+        `StatementRefused`, `StatementFailed`, `LimitExceeded`, `Cancelled`.
         """
         with self._recording("search", None):
             wanted = Query(query, _names(datasets), where, k, mode, _names(columns))
@@ -531,7 +532,7 @@ class Lakehouse(RetentionVerbs):
         # Numbers and their libraries are loaded by whoever searches first.
         from mcp_lakehouse.index.search import Searcher
 
-        return Searcher(self.catalog, self._indexes.of, self._runner.matching, self._limits.search)
+        return Searcher(self.catalog, self._indexes.of, self._indexes.past, self._runner.matching, self._limits.search)
 
     def _indexed(self, dataset: str, who: str, progress: Progress, cancel: CancelToken) -> str:
         """Make loaded rows findable. They are there whatever comes of it, so a failure is a note, and journaled."""

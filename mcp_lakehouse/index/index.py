@@ -63,9 +63,12 @@ class DatasetIndex:
         open_embedder: OpenEmbedder,
         export: Export,
         pinned: Callable[[], int | None],
+        generations: bool = True,
     ) -> None:
+        """`generations`: whether those serve; without, all passages are compared one by one."""
         self._name = name
         self.bucket = bucket
+        self._is_exact = not generations
         self._generations = Generations(bucket)
         is_local = bucket.local_path("") is not None
         self._serving = Serving(name, self._generations, is_local=is_local, pinned=pinned)
@@ -104,6 +107,8 @@ class DatasetIndex:
         While another thread embeds, the view of an earlier version is given (`view.dataset` says which).
         """
         recipe, generation = self._models.way(dataset, self.generation())
+        if self._is_exact:
+            generation = None
         snapshot = dataset.snapshot
         key = (snapshot.version, snapshot.updated_at, recipe, generation.number if generation else 0)
         view = self._view

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import secrets
+import shutil
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +30,10 @@ if TYPE_CHECKING:
     from mcp_lakehouse.llm.embedder import Embedder
 
 
+# Indexes of older versions, each of which holds all its vectors in memory.
+_PAST_KEPT = 2
+
+
 class Indexes:
     """Gives each dataset its index, made when it is first asked for."""
 
@@ -34,6 +42,7 @@ class Indexes:
         catalog: Catalog,
         *,
         cache: Path,
+        scratch: Path,
         read_only: bool,
         embedder: str,
         export: Export,
@@ -43,37 +52,61 @@ class Indexes:
         self._pinned = pinned
         self._catalog = catalog
         self._cache = cache
+        self._scratch = scratch
         self._read_only = read_only
         self._embedder = embedder
         self._export = export
         self._lock = threading.Lock()
         self._indexes: dict[str, DatasetIndex] = {}
+        self._past: OrderedDict[tuple[str, int, datetime], tuple[DatasetIndex, Path]] = OrderedDict()
         self._embedders: dict[str, Embedder] = {}
 
     def of(self, dataset: Dataset) -> DatasetIndex:
         """The index of a dataset."""
+        with self._lock:
+            found = self._indexes.get(dataset.name)
+            if found is None or found.bucket is not dataset.home.bucket:
+                found = self._indexes[dataset.name] = self._opened(dataset, self._cache / "index")
+            return found
+
+    def past(self, dataset: Dataset) -> DatasetIndex:
+        """That of an older version, made of the passages that are kept for its files; a few stay for a while."""
+        key = dataset.name, dataset.snapshot.version, dataset.snapshot.updated_at
+        with self._lock:
+            if key not in self._past:
+                folder = self._scratch / f"past-{secrets.token_hex(8)}"
+                self._past[key] = self._opened(dataset, folder, past=True), folder
+                while len(self._past) > _PAST_KEPT:
+                    self._forget_past(next(iter(self._past)))
+            self._past.move_to_end(key)
+            return self._past[key][0]
+
+    def _opened(self, dataset: Dataset, cache: Path, *, past: bool = False) -> DatasetIndex:
         from mcp_lakehouse.index.index import DatasetIndex
 
-        name, home = dataset.name, dataset.home
-        with self._lock:
-            found = self._indexes.get(name)
-            if found is None or found.bucket is not home.bucket:
-                found = self._indexes[name] = DatasetIndex(
-                    name,
-                    home.bucket,
-                    cache=self._cache / "index",
-                    read_only=self._read_only,
-                    embedder=self._embedder,
-                    open_embedder=self.embedder,
-                    export=self._export,
-                    pinned=lambda: self._pinned().get(name),
-                )
-            return found
+        name = dataset.name
+        return DatasetIndex(
+            name,
+            dataset.home.bucket,
+            cache=cache,
+            read_only=self._read_only or past,
+            embedder=self._embedder,
+            open_embedder=self.embedder,
+            export=self._export,
+            pinned=lambda: self._pinned().get(name),
+            generations=not past,
+        )
 
     def forget(self, name: str) -> None:
         """Hold nothing of a dataset's index in memory any more."""
         with self._lock:
             self._indexes.pop(name, None)
+            for key in [key for key in self._past if key[0] == name]:
+                self._forget_past(key)
+
+    def _forget_past(self, key: tuple[str, int, datetime]) -> None:
+        _, folder = self._past.pop(key)
+        shutil.rmtree(folder, ignore_errors=True)
 
     def embedder(self, spec: str = "") -> Embedder:
         """The model that `spec` names ("": as set, else the default), opened once."""

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+from mcp_lakehouse.errors import InvalidInput
+from mcp_lakehouse.limits import SearchLimits
 
 # done, total (rows), what is going on.
 Progress = Callable[[float, float, str], None]
-MODES = ("hybrid", "vector", "keyword")
+Mode = Literal["hybrid", "vector", "keyword"]
+MODES: tuple[Mode, ...] = ("hybrid", "vector", "keyword")
+_VERSION_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +42,36 @@ class Query:
 
 def silent(_done: float, _total: float, _message: str) -> None:
     """A `Progress` that tells nobody."""
+
+
+def checked(query: Query, limits: SearchLimits) -> tuple[str, Mode]:
+    """The text without what cannot be searched for, and the mode. Raises `InvalidInput`."""
+    if not 1 <= query.k <= limits.hits:
+        more = "; where narrows the search" if query.k > limits.hits else ""
+        raise InvalidInput(
+            f"k is {query.k}; it must be 1 to {limits.hits:,}", hint=f"give k from 1 to {limits.hits:,}{more}"
+        )
+    text = " ".join("".join(c if c.isprintable() else " " for c in query.text).split())
+    if not text:
+        raise InvalidInput("the query is empty", hint="say in words what to look for; sql lists rows")
+    if len(text) > limits.query_chars:
+        raise InvalidInput(
+            f"the query has {len(text):,} characters; the limit is {limits.query_chars:,}",
+            hint="ask for one thing at a time; to compare a document, search for its most telling sentences",
+        )
+    for mode in MODES:
+        if query.mode == mode:
+            return text, mode
+    raise InvalidInput(f"mode is {query.mode[:50]!r}", hint=f"modes: {', '.join(MODES)}")
+
+
+def at_version(name: str) -> tuple[str, int | None]:
+    """A dataset's name and the version that `name@version` asks for. Raises `InvalidInput`."""
+    dataset, mark, version = name.partition("@")
+    if not mark:
+        return name, None
+    if not (version.isascii() and version.isdigit() and len(version) < _VERSION_DIGITS):
+        raise InvalidInput(
+            f"{name[:100]!r} names no version", hint="write name@3 for version 3; system.versions lists them"
+        )
+    return dataset, int(version)

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
@@ -18,7 +18,7 @@ from mcp_lakehouse.index.citation import PassageId
 from mcp_lakehouse.index.hits import Hits, check_columns, no_row, place_of
 from mcp_lakehouse.index.index import DatasetIndex
 from mcp_lakehouse.index.keyword_hits import Spread
-from mcp_lakehouse.index.requests import MODES, Progress, Query, silent
+from mcp_lakehouse.index.requests import Mode, Progress, Query, at_version, checked, silent
 from mcp_lakehouse.index.view import Begun, Candidates, View
 from mcp_lakehouse.limits import SearchLimits
 from mcp_lakehouse.records import Passage, SearchResult
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from mcp_lakehouse.llm.embedder import Embedder
 
-Mode = Literal["hybrid", "vector", "keyword"]
 _CONTEXT_CHARS = 300
 # The condition that leaves the rows of a version, of those in its files.
 _EVERY = "true"
@@ -73,10 +72,17 @@ class Searcher:
     """Searches the datasets of one lake."""
 
     def __init__(
-        self, catalog: Catalog, index_of: Callable[[Dataset], DatasetIndex], matching: Matching, limits: SearchLimits
+        self,
+        catalog: Catalog,
+        index_of: Callable[[Dataset], DatasetIndex],
+        past_of: Callable[[Dataset], DatasetIndex],
+        matching: Matching,
+        limits: SearchLimits,
     ) -> None:
+        """`past_of`: the index of an older version."""
         self._catalog = catalog
         self._index_of = index_of
+        self._past_of = past_of
         self._matching = matching
         self._limits = limits
         self._hits = Hits(index_of, limits)
@@ -87,15 +93,20 @@ class Searcher:
     def search(self, query: Query, *, progress: Progress, cancel: CancelToken) -> SearchResult:
         """The best `k` passages. Raises `InvalidInput`, `NotFound`, what the filter raises, and `Cancelled`."""
         began = time.perf_counter()
-        text, mode = self._checked(query)
+        text, mode = checked(query, self._limits)
         plan: dict[str, str] = {}
         found: list[tuple[View, _Filter | None, Begun | None]] = []
         trouble: LakehouseError | None = None
         datasets = self._datasets(query.datasets)
-        for dataset in datasets:
+        # Views of older versions, by what they are called.
+        past: dict[int, str] = {}
+        for dataset, is_past in datasets:
             cancel.check()
             try:
-                view = self._index_of(dataset).view(dataset, progress=progress, cancel=cancel)
+                index = self._past_of(dataset) if is_past else self._index_of(dataset)
+                view = index.view(dataset, progress=progress, cancel=cancel)
+                if is_past:
+                    past[id(view)] = f"{dataset.name}@{view.dataset.snapshot.version}"
                 vector = self._vector(view, text, mode)
                 where = (query.where or "").strip()
                 filtered = bool(where) or view.dataset.snapshot.overlay is not None
@@ -122,7 +133,8 @@ class Searcher:
                 break
             # Many of the candidates were passages of the same rows.
             depth *= 4
-        plan |= {source.dataset.name: source.candidates.plan for source in sources}
+        names = [past.get(id(source.view), source.dataset.name) for source in sources]
+        plan |= {name: source.candidates.plan for name, source in zip(names, sources, strict=True)}
         if query.columns is not None:
             # Before anything is shown; of datasets that nobody named, each shows those it has.
             check_columns(query.columns, [source.dataset for source in sources], every=query.datasets is not None)
@@ -133,7 +145,7 @@ class Searcher:
         trace.annotate(mode=mode, k=query.k, hits=len(hits), datasets=len(sources))
         return SearchResult(
             results=hits,
-            generations={source.dataset.name: source.view.generation for source in sources},
+            generations={name: source.view.generation for name, source in zip(names, sources, strict=True)},
             mode=mode,
             plan=plan,
             elapsed_ms=round((time.perf_counter() - began) * 1000, 2),
@@ -177,38 +189,25 @@ class Searcher:
 
     # Inside -----------------------------------------------------------------------------------
 
-    def _checked(self, query: Query) -> tuple[str, Mode]:
-        limits = self._limits
-        if not 1 <= query.k <= limits.hits:
-            more = "; where narrows the search" if query.k > limits.hits else ""
-            raise InvalidInput(
-                f"k is {query.k}; it must be 1 to {limits.hits:,}", hint=f"give k from 1 to {limits.hits:,}{more}"
-            )
-        text = " ".join("".join(c if c.isprintable() else " " for c in query.text).split())
-        if not text:
-            raise InvalidInput("the query is empty", hint="say in words what to look for; sql lists rows")
-        if len(text) > limits.query_chars:
-            raise InvalidInput(
-                f"the query has {len(text):,} characters; the limit is {limits.query_chars:,}",
-                hint="ask for one thing at a time; to compare a document, search for its most telling sentences",
-            )
-        for mode in MODES:
-            if query.mode == mode:
-                return text, mode  # type: ignore[return-value]  # one of the three
-        raise InvalidInput(f"mode is {query.mode[:50]!r}", hint=f"modes: {', '.join(MODES)}")
-
-    def _datasets(self, names: Sequence[str] | None) -> list[Dataset]:
+    def _datasets(self, names: Sequence[str] | None) -> list[tuple[Dataset, bool]]:
+        """The datasets to search, and whether each is an older version (`name@version`)."""
         if names is not None:
             if not names:
                 raise InvalidInput("datasets is an empty list", hint="leave it out to search every searchable dataset")
-            return [self._catalog.get(name) for name in dict.fromkeys(names)]
-        found = [dataset for dataset in self._catalog.all() if dataset.text]
+            return [self._named(*at_version(name)) for name in dict.fromkeys(names)]
+        found = [(dataset, False) for dataset in self._catalog.all() if dataset.text]
         if not found:
             raise InvalidInput(
                 "no dataset is searchable yet",
                 hint="ingest documents, or tables with text=[columns]; build_index(dataset, columns) adds it later",
             )
         return found
+
+    def _named(self, name: str, version: int | None) -> tuple[Dataset, bool]:
+        newest = self._catalog.get(name)
+        if version in (None, newest.snapshot.version):
+            return newest, False
+        return newest.older(version), True
 
     def _source(
         self,

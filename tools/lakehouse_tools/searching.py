@@ -17,7 +17,7 @@ from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.lakehouse import Lakehouse
 from mcp_lakehouse.records import Answer, Passage, SearchResult
 
-Datasets = Annotated[list[str] | None, Field(description="which to search; default all")]
+Datasets = Annotated[list[str] | None, Field(description="which (t@3: in version 3); default all")]
 Where = Annotated[str | None, Field(description="SQL condition on the rows' columns: state = 'IL' AND rate < 30")]
 
 
