@@ -39,8 +39,8 @@ def start(config: Message) -> Loader:
     file written.
     """
     isolated = confine.leave_network()
-    # Loaded before the file system is closed off; the readers of rarer formats come when needed.
-    import pyarrow.dataset  # noqa: F401  # as is said above
+    # Loaded before the file system is closed off. What reads rarer formats, Arrow's library among it, comes when it is
+    # needed: it takes as long to load as all the rest, and most files are read without it.
     import pytz  # noqa: F401  # duckdb imports it when it meets a time zone
 
     spill = Path(config["writable"][0]) / "spill"
