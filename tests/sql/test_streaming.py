@@ -140,14 +140,13 @@ def test_its_columns_and_the_number_of_its_rows_are_told(streams: Streams) -> No
 
 
 def test_a_stream_that_was_read_leaves_its_worker_to_the_next(limited: Callable[..., Streams]) -> None:
-    before = set(psutil.Process().children())
     streams = limited({"workers": 1})
     seen = set()
     for _ in range(2):
         with streams.open(Wanted("SELECT range AS id FROM range(100_000)")) as stream:
             assert sum(batch.num_rows for batch in stream.batches()) == 100_000
         assert len(text_of(streams, "SELECT range AS id FROM range(1_000)", "csv").splitlines()) == 1_001
-        seen |= set(psutil.Process().children()) - before
+        seen |= {worker.pid for worker in streams._pool._idle}
     assert len(seen) == 1
 
 
