@@ -73,9 +73,9 @@ class Dataset:
         try:
             return replace(self, snapshot=self.table.snapshot(version, at))
         except NotFound as error:
-            gone = self.table.retirement(version) if version is not None else None
+            why = self.table.retirement(version) if version is not None else None
             wanted = f"version {version}" if version is not None else f"version at {at}"
-            told = f"{wanted} of dataset {self.name!r} {gone}" if gone else f"dataset {self.name!r} has no {wanted}"
+            told = f"{wanted} of dataset {self.name!r} {why}" if why else f"dataset {self.name!r} has no {wanted}"
             raise NotFound(told, hint=error.hint) from None
 
     def paths(self) -> list[Path]:

@@ -6,6 +6,7 @@ import json
 import secrets
 import shutil
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -58,7 +59,7 @@ class Indexes:
         self._export = export
         self._lock = threading.Lock()
         self._indexes: dict[str, DatasetIndex] = {}
-        self._past: OrderedDict[tuple[str, int, datetime], tuple[DatasetIndex, Path]] = OrderedDict()
+        self._past: OrderedDict[tuple[str, int, datetime], DatasetIndex] = OrderedDict()
         self._embedders: dict[str, Embedder] = {}
 
     def of(self, dataset: Dataset) -> DatasetIndex:
@@ -70,16 +71,21 @@ class Indexes:
             return found
 
     def past(self, dataset: Dataset) -> DatasetIndex:
-        """That of an older version, made of the passages that are kept for its files; a few stay for a while."""
+        """That of an older version, made of the passages that are kept for its files; a few stay for a while.
+
+        Its own files go when nobody holds it any more.
+        """
         key = dataset.name, dataset.snapshot.version, dataset.snapshot.updated_at
         with self._lock:
-            if key not in self._past:
+            index = self._past.get(key)
+            if index is None:
                 folder = self._scratch / f"past-{secrets.token_hex(8)}"
-                self._past[key] = self._opened(dataset, folder, past=True), folder
-                while len(self._past) > _PAST_KEPT:
-                    self._forget_past(next(iter(self._past)))
+                index = self._past[key] = self._opened(dataset, folder, past=True)
+                weakref.finalize(index, shutil.rmtree, folder, ignore_errors=True)
             self._past.move_to_end(key)
-            return self._past[key][0]
+            while len(self._past) > _PAST_KEPT:
+                self._past.popitem(last=False)
+            return index
 
     def _opened(self, dataset: Dataset, cache: Path, *, past: bool = False) -> DatasetIndex:
         from mcp_lakehouse.index.index import DatasetIndex
@@ -102,11 +108,7 @@ class Indexes:
         with self._lock:
             self._indexes.pop(name, None)
             for key in [key for key in self._past if key[0] == name]:
-                self._forget_past(key)
-
-    def _forget_past(self, key: tuple[str, int, datetime]) -> None:
-        _, folder = self._past.pop(key)
-        shutil.rmtree(folder, ignore_errors=True)
+                del self._past[key]
 
     def embedder(self, spec: str = "") -> Embedder:
         """The model that `spec` names ("": as set, else the default), opened once."""

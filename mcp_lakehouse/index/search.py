@@ -98,14 +98,15 @@ class Searcher:
         found: list[tuple[View, _Filter | None, Begun | None]] = []
         trouble: LakehouseError | None = None
         datasets = self._datasets(query.datasets)
-        # Views of older versions, by what they are called.
-        past: dict[int, str] = {}
+        # Views of older versions, by what they are called; their indexes go when nobody holds them.
+        past, held = dict[int, str](), list[DatasetIndex]()
         for dataset, is_past in datasets:
             cancel.check()
             try:
                 index = self._past_of(dataset) if is_past else self._index_of(dataset)
                 view = index.view(dataset, progress=progress, cancel=cancel)
                 if is_past:
+                    held.append(index)
                     past[id(view)] = f"{dataset.name}@{view.dataset.snapshot.version}"
                 vector = self._vector(view, text, mode)
                 where = (query.where or "").strip()

@@ -92,7 +92,7 @@ def restrict_files(*, readable: Iterable[str | int], writable: Iterable[str]) ->
     """Allow reading below `readable`, reading and writing below `writable`, nothing else; no TCP.
 
     What is readable is given as paths, of which those that do not exist are passed over, or as descriptors, which
-    are closed. Returns the Landlock version used, 0 where the kernel has none.
+    are closed once they are in the rules. Returns the Landlock version used, 0 where the kernel has none.
     """
     if not sys.platform.startswith("linux"):
         return 0

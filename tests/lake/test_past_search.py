@@ -48,6 +48,13 @@ def test_a_hit_of_an_older_version_is_cited_there_and_opens(lake: Lakehouse) -> 
         assert lake.fetch(hit.id).text == hit.text
 
 
+def test_more_versions_than_are_kept_are_searched_together(lake: Lakehouse) -> None:
+    with lake:
+        found = lake.search("fox frog heron owl", ["notes@0", "notes@1", "notes@2"], mode="keyword", k=20)
+        assert [sum(f"/v{version}/" in hit.id for hit in found.results) for version in range(3)] == [2, 2, 3]
+        assert len(list(lake._scratch.glob("past-*"))) == 2
+
+
 def test_a_filter_holds_for_the_rows_of_that_version(lake: Lakehouse) -> None:
     with lake:
         assert set(texts(lake, "animals", "notes@0", where="kind = 'a'")) == {"the red fox sleeps", "an owl waits"}

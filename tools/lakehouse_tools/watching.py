@@ -86,13 +86,14 @@ class Watch:
         while self._goes_on():
             time.sleep(pause)
             began = time.monotonic()
-            changed = self._changed()
-            pause = max(_EVERY_SECONDS, _PAUSE_OF_A_LOOK * (time.monotonic() - began))
             try:
+                changed = self._changed()
+                pause = max(_EVERY_SECONDS, _PAUSE_OF_A_LOOK * (time.monotonic() - began))
                 for name in changed:
                     anyio.from_thread.run(self._tell, name, token=token)
             except Exception as error:
-                _LOG.debug("nobody is told of changes any more, the event loop has ended: %s", error)
+                # Most often the event loop has ended. Whoever asks to be told next begins anew.
+                _LOG.debug("nobody is told of changes any more: %s", error)
                 with self._lock:
                     self._thread = None
                 return
