@@ -18,8 +18,8 @@ demo: $(READY) ## the main job: sample data, a server over stdio, and a whole se
 	@$(BIN)/mcp-lakehouse demo $(ARGS)
 
 test: $(READY) ## every test; builds the wheel and tries it alone in a fresh environment too
-	@echo "Running all tests (six to eight minutes on two processors) ..."
-	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@echo "Running all tests (six to ten minutes on two processors) ..."
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(READY) ## lint, format, types
 	@$(BIN)/ruff check .

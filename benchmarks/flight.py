@@ -124,7 +124,8 @@ def _watching(server: psutil.Process) -> Iterator[list[int]]:
             total = 0
             for process in [server, *server.children(recursive=True)]:
                 try:
-                    total += process.memory_info().rss
+                    # What workers share with the process they were forked from counts once.
+                    total += process.memory_full_info().pss
                 except psutil.NoSuchProcess:
                     continue
             peaks[0] = max(peaks[0], total)

@@ -34,7 +34,8 @@ def run(folder: Path) -> str:
             total = 0
             for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
                 try:
-                    total += process.memory_info().rss
+                    # What workers share with the process they were forked from counts once.
+                    total += process.memory_full_info().pss
                 except psutil.NoSuchProcess:
                     continue
             peak = max(peak, total)

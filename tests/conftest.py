@@ -1,13 +1,13 @@
-"""What all tests share, and how they are dealt out to processes (`make test` runs as many as there are processors)."""
+"""What all tests share, and how they are dealt out to processes."""
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
-from mcp_lakehouse.worker.pool import Pool
 from s3_server import s3_server
 from tests.place import ON_S3
 
@@ -30,14 +30,6 @@ def interruptible() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(autouse=True, scope="session")
-def spare_workers_later() -> Iterator[None]:
-    """Few lakes of tests live long enough to use a spare worker; what is not started costs the others no time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(Pool.__init__.__kwdefaults__, "spare_after_seconds", 3.0)
-        yield
-
-
 @pytest.fixture(scope="session")
 def s3_environment() -> Iterator[Mapping[str, str]]:
     """The variables that reach an S3 server with one bucket."""
@@ -52,6 +44,11 @@ def s3_for_servers(request: pytest.FixtureRequest) -> Iterator[None]:
         for name, value in request.getfixturevalue("s3_environment").items() if ON_S3 else ():
             patch.setenv(name, value)
         yield
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more process than there are processors: a quarter of the time a test waits, for a server or for time to pass."""
+    return min(4, (os.cpu_count() or 1) + 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

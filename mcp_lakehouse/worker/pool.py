@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from mcp_lakehouse.cancel import CancelToken
-from mcp_lakehouse.errors import LimitExceeded
+from mcp_lakehouse.errors import LimitExceeded, WorkerDied
 from mcp_lakehouse.worker.process import Worker
 
 # A call that lasts longer than this gets a spare beside it; a short one is back before a spare could start.
@@ -51,7 +51,8 @@ class Pool:
                 self._idle.remove(dead)
                 dead.close()
             if not self._idle and not self._closed and len(self._busy) < self._size:
-                self._idle.append(self._start_worker())
+                with contextlib.suppress(WorkerDied):
+                    self._idle.append(self._start_worker())
 
     @contextlib.contextmanager
     def lend(self, *, timeout_seconds: float, cancel: CancelToken | None = None) -> Iterator[Worker]:
@@ -161,4 +162,6 @@ class Pool:
                 elif starting_for > 0:
                     self._top_up_after(starting_for)
                 else:
-                    self._idle.append(self._start_worker())
+                    # Who needs one is told why there is none.
+                    with contextlib.suppress(WorkerDied):
+                        self._idle.append(self._start_worker())

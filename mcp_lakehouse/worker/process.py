@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,12 +17,10 @@ from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.errors import LakehouseError, LimitExceeded, WorkerDied, from_wire
 from mcp_lakehouse.worker.channel import Channel, ChannelClosed, Message
 from mcp_lakehouse.worker.confine import opened
+from mcp_lakehouse.worker.starting import UNKNOWN, start
 
 # Answers an event of the worker: a reply message, or None when the event wants none.
 OnEvent = Callable[[Message], Message | None]
-
-# Only what a Python process needs to start: no secret of ours can be read out of a worker.
-_KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "DYLD_LIBRARY_PATH", "LD_LIBRARY_PATH")
 
 # How often somebody who waits for the next piece is asked whether it is still wanted.
 _LOOK_SECONDS = 0.2
@@ -44,28 +41,27 @@ class Worker:
         ours, theirs = socket.socketpair()
         # The worker ends itself when this pipe closes, so it cannot outlive a killed parent.
         lifeline_read, self._lifeline = os.pipe()
+        self._closing = threading.Lock()
+        self._killed = threading.Event()
+        self._channel = Channel(ours)
         # Opened here, so that it is known which folders they are whenever the process gets to them.
         descriptors = {path: opened(path) for path in config["readable"]}
         self._readable = {path: _identity(path if fd is None else fd) for path, fd in descriptors.items()}
         passed = [fd for fd in descriptors.values() if fd is not None]
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-m", "mcp_lakehouse.worker", role, str(theirs.fileno()), str(lifeline_read)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ},
-                pass_fds=(theirs.fileno(), lifeline_read, *passed),
-                start_new_session=True,
-            )
+            self._process = start(role, (theirs.fileno(), lifeline_read, *passed))
+            self._channel.send(config)
+        except (OSError, ChannelClosed) as error:
+            self._channel.close()
+            self._let_go()
+            raise WorkerDied(
+                "no worker process could be started",
+                hint="the machine may be out of processes, descriptors or memory; try again in a moment",
+            ) from error
         finally:
             theirs.close()
             for fd in (lifeline_read, *passed):
                 os.close(fd)
-        self._channel = Channel(ours)
-        self._killed = threading.Event()
-        self._closing = threading.Lock()
-        self._channel.send({**config, "descriptors": passed})
 
     @property
     def pid(self) -> int:
@@ -102,6 +98,7 @@ class Worker:
         token = cancel or CancelToken()
         with token.calling(self.kill):
             try:
+                self._begin()
                 self._channel.send(request)
                 while True:
                     while meanwhile is not None and not self._channel.waits() and self._stepped(meanwhile):
@@ -118,6 +115,13 @@ class Worker:
                         return message
             except ChannelClosed:
                 raise self._died(on_timeout, token) from None
+
+    def _begin(self) -> None:
+        """Wait until there is a process. Raises `ChannelClosed` where there is none."""
+        try:
+            _ = self._process.pid
+        except ProcessLookupError as error:
+            raise ChannelClosed(str(error)) from error
 
     def _stepped(self, meanwhile: Iterator[object]) -> bool:
         """One step of the caller's work; whether there was one."""
@@ -148,6 +152,7 @@ class Worker:
         whole = False
         with cancel.calling(self.kill):
             try:
+                self._begin()
                 self._channel.send(request)
                 while not whole:
                     message = self._awaited(timeout_seconds, on_timeout, cancel, waiting)
@@ -214,8 +219,12 @@ class Worker:
         if self._killed.is_set():
             return
         self._killed.set()
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        # What nothing is known of may be another process by now; without its lifeline ours ends by itself.
+        if self._process.poll() == UNKNOWN:
+            self._let_go()
+        elif self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5)
 
@@ -224,6 +233,10 @@ class Worker:
         self.kill()
         shutil.rmtree(self.scratch, ignore_errors=True)
         self._channel.close()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the pipe whose end the process ends at."""
         with self._closing:
             # Once: a second close could hit a descriptor that is somebody else's by then.
             lifeline, self._lifeline = self._lifeline, -1
@@ -234,6 +247,8 @@ class Worker:
         code = self._process.poll()
         if code is None:
             return "still ending"
+        if code == UNKNOWN:
+            return "why is not known"
         if code < 0:
             return signal.Signals(-code).name
         return f"exit {code}"

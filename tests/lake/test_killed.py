@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from mcp_lakehouse.errors import Cancelled, WorkerDied
 from mcp_lakehouse.store import Bucket
 from mcp_lakehouse.worker.channel import Channel, Message
 from mcp_lakehouse.worker.process import Worker
+from tests.mcp.processes import workers
 
 # Long enough for a busy machine; the processes end within milliseconds.
 ENDED_SECONDS = 20
@@ -39,13 +42,16 @@ def test_a_killed_load_leaves_whole_versions_and_is_repeated_without_harm(prepar
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "halted\n"
-    workers = psutil.Process(process.pid).children()
-    assert workers
+    deadline = time.monotonic() + ENDED_SECONDS
+    # It is forked by another process, meanwhile.
+    while not (working := workers(process.pid)):
+        assert time.monotonic() < deadline, "no worker came"
+        threading.Event().wait(0.01)
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     # Workers end with their parent, also when it had no time to tell them.
-    assert psutil.wait_procs(workers, timeout=ENDED_SECONDS)[1] == []
+    assert psutil.wait_procs(working, timeout=ENDED_SECONDS)[1] == []
     assert len(scratch(prepared)) == 1
     with prepared.open() as lake:
         assert [folder.name for folder in scratch(prepared)] == [lake._scratch.name]

@@ -6,6 +6,8 @@ import time
 
 import psutil
 
+from mcp_lakehouse.worker import forking
+
 LONG = "SELECT count(*) FROM range(10_000_000) a, range(10_000_000) b WHERE a.range * b.range % 7 = 3"
 # A page that takes much longer to take apart than any test waits: each heading begins a row of its own.
 SLOW_PAGE = "<html><body>" + "<h1>T</h1><p>Some text</p><table><tr><td>1</td></tr></table>" * 400_000 + "</body></html>"
@@ -19,7 +21,7 @@ def workers(server: int) -> list[psutil.Process]:
     found = []
     for child in psutil.Process(server).children(recursive=True):
         try:
-            if "mcp_lakehouse.worker" in child.cmdline():
+            if "mcp_lakehouse.worker" in child.cmdline() and child.name() != forking.NAME:
                 found.append(child)
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue

@@ -130,7 +130,7 @@ def prove(kind: str, *, every: int = 1) -> Section:
                 print(f"  {each}", flush=True)
             found.append(trial)
     kills, faults = sum(trial.kills for trial in found), sum(len(trial.faults) for trial in found)
-    which = "every write" if every == 1 else f"a write, one in {every} of them all"
+    which = "another write, until there was none left" if every == 1 else f"a write, one in {every} of them all"
     text = [
         *wrapped(
             f"{kills} processes were killed with SIGKILL, each just before {which}. Writes are {_WRITES[kind]}. After each "

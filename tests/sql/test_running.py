@@ -24,6 +24,7 @@ from mcp_lakehouse.errors import (
 from mcp_lakehouse.records import Json, QueryResult
 from mcp_lakehouse.sql.runner import Runner
 from sql.conftest import FakeCatalog
+from tests.mcp.processes import workers
 
 
 def run(
@@ -234,9 +235,9 @@ def test_other_statements_run_while_one_is_long(runner: Runner) -> None:
 def test_a_worker_holds_no_secret_and_no_descriptor_of_ours(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAKEHOUSE_CANARY", "secret")
     run(runner, "SELECT 1")
-    workers = [child for child in psutil.Process().children() if "mcp_lakehouse.worker" in " ".join(child.cmdline())]
-    assert workers
-    for worker in workers:
+    found = workers(os.getpid())
+    assert found
+    for worker in found:
         assert "LAKEHOUSE_CANARY" not in worker.environ()
         if os.path.isdir(f"/proc/{worker.pid}/fd"):
             kinds = [os.readlink(f"/proc/{worker.pid}/fd/{fd}") for fd in (0, 1, 2)]

@@ -6,12 +6,12 @@ import contextlib
 import csv
 import io
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
 from mcp_lakehouse.cancel import CancelToken
@@ -21,6 +21,7 @@ from mcp_lakehouse.sql.results import Results
 from mcp_lakehouse.sql.runner import Runner
 from mcp_lakehouse.sql.streaming import Form, Streams, Wanted
 from sql.conftest import FakeCatalog, make_files
+from tests.mcp.processes import workers
 
 ENDLESS = "SELECT range AS id, 'a text of some length' AS note FROM range(1_000_000_000_000)"
 VALUES = (
@@ -235,11 +236,11 @@ def test_a_statement_without_rows_in_time_is_stopped(limited: Callable[..., Stre
 
 
 def test_a_worker_that_dies_in_the_middle_is_an_error(limited: Callable[..., Streams]) -> None:
-    before = set(psutil.Process().children())
+    before = set(workers(os.getpid()))
     streams = limited({"workers": 1})
     with streams.open(Wanted(ENDLESS)) as stream:
         next(stream)
-        for worker in set(psutil.Process().children()) - before:
+        for worker in set(workers(os.getpid())) - before:
             worker.kill()
         with pytest.raises(LakehouseError, match="worker process ended"):
             list(stream)
