@@ -7,10 +7,11 @@ class LakehouseError(Exception):
     """Base of all errors the lake raises on purpose.
 
     `message` says what happened, `hint` what to do next. `code` is the stable name
-    used in the error journal, in spans and in problem JSON.
+    used in the error journal, in spans and in problem JSON. `journaled`: whether the journal has it.
     """
 
     code = "error"
+    journaled = False
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         self.message = _whole(message)
@@ -38,6 +39,12 @@ class NotFound(LakehouseError):
     code = "not_found"
 
 
+class ObjectMissing(NotFound):
+    """An object of a bucket is not there; the message holds its address. To whoever asked for data, storage failed."""
+
+    code = "storage_failed"
+
+
 class StatementRefused(LakehouseError):
     """The SQL guard does not let this statement run."""
 
@@ -54,6 +61,10 @@ class NotAllowed(LakehouseError):
     """The caller's rights (read-only, allowed roots, token) do not cover this."""
 
     code = "not_allowed"
+
+
+class KeyRefused(NotAllowed):
+    """A model's endpoint does not take the key that is set here."""
 
 
 class SchemaMismatch(LakehouseError):
@@ -74,6 +85,10 @@ class LimitExceeded(LakehouseError):
     code = "limit_exceeded"
 
 
+class ModelTimedOut(LimitExceeded):
+    """A model's endpoint took longer than it may."""
+
+
 class Cancelled(LakehouseError):
     """The caller cancelled; nothing was kept."""
 
@@ -86,10 +101,18 @@ class Conflict(LakehouseError):
     code = "conflict"
 
 
+class ObjectExists(Conflict):
+    """An object of a bucket is there already; the message holds its address."""
+
+
 class StorageFailed(LakehouseError):
-    """A bucket refused or did not answer (full disk, read-only folder, dead server)."""
+    """A bucket refused or did not answer (full disk, read-only folder, dead server).
+
+    `kept`: the id under which the rescue bucket holds the refused write, if it does.
+    """
 
     code = "storage_failed"
+    kept: str | None = None
 
 
 class Unreachable(StorageFailed):

@@ -71,10 +71,6 @@ class Journal:
         row = _error_row(code, message, operation=operation)
         self._add("errors", [row | {"dataset": dataset, "hint": hint, "who": who, "trace_id": current_trace_id()}])
 
-    def failed(self, error: LakehouseError, operation: str, dataset: str | None) -> None:
-        """As `error`, for what went wrong beside an operation."""
-        self.error(error, operation=operation, dataset=dataset)
-
     def spans(self, spans: Sequence[SpanRecord]) -> None:
         """Keep finished spans: the sink for `trace = lake`."""
         self._add("spans", [_span_row(span) for span in spans])

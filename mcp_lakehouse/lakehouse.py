@@ -115,18 +115,18 @@ class Lakehouse(RetentionVerbs):
         self._statistics = Statistics(cache / "statistics", self._first_row)
         self._loaders = Pool(self._start_loader, size=2, what="ingest")
         kept_in = rescue_bucket(settings.text("rescue").strip(), os.environ, lake=self.bucket)
-        self.rescue = Rescue(kept_in, self.catalog, self.profile, tell=lambda *told: self._journal.failed(*told))
+        self.rescue = Rescue(kept_in, self.catalog, self.profile, tell=lambda *told: self.recorder.failed(*told))
         self._journal = Journal(self._append_journal, keep=self.rescue.keep_journal)
         self._journals = Journals(self.system, self._limits.journal, scratch=self._scratch)
-        recorder = Recorder(
+        self.recorder = Recorder(
             self._journal,
             profile=self.profile,
             read_only=self.read_only,
             scratch=self._scratch,
-            places=sorted({str(cache), *places_of(homes), *([kept_in.url] if kept_in else [])}, key=len, reverse=True),
+            places=[str(cache), *places_of(homes, kept_in)],
         )
-        recorder.before = lambda: self._retention.notices.check()
-        self._recording, self._changing = recorder.recording, recorder.changing
+        self.recorder.before = lambda: self._retention.notices.check()
+        self._recording, self._changing = self.recorder.recording, self.recorder.changing
         # Results of any length, passed on while they are made: for the servers, and for whoever wants them all.
         self.streams = self._runner.streams(partial(self._recording, "stream", None), settings.flag("trace_content"))
 
@@ -390,14 +390,8 @@ class Lakehouse(RetentionVerbs):
     ) -> Answer:
         """An answer whose every citation was checked, or a refusal where the data does not hold one."""
         with self._recording("ask", None):
-            return self._answering.ask(
-                question,
-                _names(datasets),
-                where,
-                k,
-                progress=lambda message: progress(0, 0, message),
-                cancel=cancel or CancelToken(),
-            )
+            told, token = partial(progress, 0, 0), cancel or CancelToken()
+            return self._answering.ask(question, _names(datasets), where, k, progress=told, cancel=token)
 
     def arrow(self, result_uri: str) -> pa.Table:
         """All rows of an earlier result as a `pyarrow.Table`, whatever their number (types as DuckDB exports them)."""
@@ -543,8 +537,8 @@ class Lakehouse(RetentionVerbs):
                 "the call was cancelled while embedding", hint="the rows are loaded; a search embeds them"
             ) from error
         except LakehouseError as error:
-            self._journal.error(error, operation="index", dataset=dataset, who=who)
-            return f"the rows are loaded, but not searchable yet: {error.message}; hint: {error.hint}"
+            told = self.recorder.failed(error, "index", dataset)
+            return f"the rows are loaded, but not searchable yet: {told.message}; hint: {told.hint}"
 
     def _export(
         self, dataset: Dataset, file: DataFile, columns: Sequence[TableColumn], to: Path, cancel: CancelToken
@@ -566,6 +560,8 @@ class Lakehouse(RetentionVerbs):
                 self.settings.text("chat"), environment=os.environ, trace_content=self.settings.flag("trace_content")
             ),
             embedder=self._indexes.embedder,
+            failed=lambda error: self.recorder.failed(error, "ask", None).message,
+            shown=self.recorder.shown,
         )
 
     def _sample(self, dataset: Dataset, rows: int) -> QueryResult:

@@ -207,9 +207,13 @@ def profile_tokens(environment: Mapping[str, str] = os.environ) -> dict[str, str
     }
 
 
+# Read from the environment alone, where models are opened.
+_KEYS = {f"{_PREFIX}CHAT_KEY", f"{_PREFIX}EMBEDDER_KEY"}
+
+
 def unknown_variables(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """`LAKEHOUSE_*` variables that are no settings, each with what to do about it: a slip would go unseen."""
-    known = {setting.variable for setting in KNOWN}
+    known = {setting.variable for setting in KNOWN} | _KEYS
     named = tuple(f"{_PREFIX}{kind}_" for kind in ("TOKEN", "BUCKET"))
     unknown = sorted(
         name for name in environment if name.startswith(_PREFIX) and name not in known and not name.startswith(named)

@@ -50,7 +50,10 @@ def _silent(_message: str) -> None:
 
 
 class Answering:
-    """`ask` answers one question. Any thread may call it at any time."""
+    """`ask` answers one question. Any thread may call it at any time.
+
+    `failed` says of a model's error what the caller may know, `shown` of a text.
+    """
 
     def __init__(
         self,
@@ -61,15 +64,18 @@ class Answering:
         sql: RunStatement,
         chat: Chat | None,
         embedder: Callable[[], Embedder],
+        failed: Callable[[LakehouseError], str] = lambda error: error.message,
+        shown: Callable[[str], str] = str,
         limits: AnswerLimits | None = None,
     ) -> None:
+        self._failed = failed
         self._search = search
         self._list_datasets = list_datasets
         self._describe_dataset = describe_dataset
         self._sql = sql
         self._embedder = embedder
         self._limits = limits or AnswerLimits()
-        self._asker = Asker(chat, self._limits) if chat else None
+        self._asker = Asker(chat, self._limits, shown(chat.model)) if chat else None
         self._words = Words()
 
     def ask(
@@ -187,14 +193,14 @@ class Answering:
         self, reading: Reading, found: SearchResult, cancel: CancelToken | None, tell: Progress
     ) -> tuple[Answer | None, str | None]:
         assert self._asker
-        model = self._asker.chat.model
+        model = self._asker.model
         tell(f"asking {model}")
         try:
             answer = written(reading, self._asker, self._words, cancel=cancel, progress=tell)
         except Cancelled:
             raise
         except LakehouseError as error:
-            return None, f"{model} failed ({error.message})"
+            return None, f"{model} failed ({self._failed(error)})"
         if answer is None:
             return None, f"{model} replied with nothing usable"
         return (self._refused(reading, found, model, None) if answer.refused else answer), None
@@ -211,7 +217,7 @@ class Answering:
         except Cancelled:
             raise
         except LakehouseError as error:
-            return None, f"no statement was run ({error.message})"
+            return None, f"no statement was run ({self._failed(error)})"
 
 
 def _listed(names: Sequence[str]) -> str:

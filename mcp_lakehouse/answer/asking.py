@@ -27,10 +27,11 @@ _FENCE_BYTES = 8
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """A chat model with its budgets."""
+    """A chat model with its budgets; `model` is what it is called where it is named."""
 
     chat: Chat
     limits: AnswerLimits
+    model: str
 
     def ask(
         self, messages: Sequence[Message], *, max_tokens: int, cancel: CancelToken | None, progress: Progress

@@ -19,6 +19,14 @@ _TELLING_CHARS = 20
 # Without a quote, a passage's sentence must share this much of what is claimed.
 _LEAST_SHARED = 0.5
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
+# Numbers that texts spell out, in English. "One" is most often none, and parts of larger ones are passed over.
+_SPELLED = {
+    "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
+    "ten": "10", "eleven": "11", "twelve": "12", "noon": "12",
+}  # fmt: skip
+_WORDS = re.compile(
+    rf"(?<![\w-])(?:{'|'.join(_SPELLED)})(?![\w-]|\s+(?:hundred|thousand|million|billion)\b)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,4 +126,5 @@ class Checker:
 
 
 def _numbers(text: str) -> set[str]:
-    return {digits.replace(",", "").rstrip(".") for digits in _DIGITS.findall(text)}
+    written = {digits.replace(",", "").rstrip(".") for digits in _DIGITS.findall(text)}
+    return written | {_SPELLED[word.lower()] for word in _WORDS.findall(text)}

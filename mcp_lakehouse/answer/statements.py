@@ -67,7 +67,7 @@ def computed(
             continue
         if not _rests_on(result, names) or not _says_something(result):
             return None
-        return Answer(_worded(result, limits), [], [], asker.chat.model, True, False, statement=statement)
+        return Answer(_worded(result, limits), [], [], asker.model, True, False, statement=statement)
     return None
 
 

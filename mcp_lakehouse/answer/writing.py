@@ -29,7 +29,7 @@ def written(
     reply = read_reply(asker.ask(messages, max_tokens=limits.written_tokens, cancel=cancel, progress=progress))
     if reply is None:
         return None
-    model = asker.chat.model
+    model = asker.model
     if not reply.answerable:
         return Answer("", [], [], model, False, True)
     checked = Checker(reading.question, hits, words, limits).check(reply.claims)

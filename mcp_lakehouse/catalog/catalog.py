@@ -11,6 +11,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -150,8 +151,9 @@ class Catalog:
         """The table behind a valid name, whether or not it exists yet; a new one is made in the `bucket` named.
 
         Raises `InvalidInput` for a bucket that is none, or is not where the dataset is; `StorageFailed` without a
-        bucket for an unknown name while it may lie in one that has not answered yet.
+        bucket for an unknown name while it may lie in one that has not answered yet; and as `check_changeable`.
         """
+        self.check_changeable(name)
         home, table = self._placed(name)
         if len(self._listings) > 1 and not table.exists():
             self._check_new(name, home if bucket is None else home_named(self.homes, bucket), named=bucket is not None)
@@ -163,17 +165,20 @@ class Catalog:
                 f"dataset {name!r} is in bucket {home.name!r}, not in {bucket!r}",
                 hint="leave bucket out, or give another dataset name",
             )
-        table = _table_in(wanted, name)
+        table = table_in(wanted, name)
         with self._lock:
             self._tables[name] = wanted, table
         return table
+
+    def check_changeable(self, name: str) -> None:
+        """Raise `NotAllowed` where whoever opened this catalog may not change a dataset, or make it."""
 
     def _check_new(self, name: str, home: Home, *, named: bool) -> None:
         """Raise `StorageFailed` where a dataset cannot be made, or may be there already."""
         for listing in self._listings[1:]:
             listing.names()
             if listing.failure is not None and listing.home is home:
-                raise listing.failure
+                raise copy(listing.failure)
         unseen = [listing for listing in self._listings if listing.failure is not None and not listing.seen]
         if unseen and not named:
             away = unseen[0]
@@ -188,7 +193,7 @@ class Catalog:
         if found is None:
             home = self._home_of(name)
             with self._lock:
-                found = self._tables.setdefault(name, (home, _table_in(home, name)))
+                found = self._tables.setdefault(name, (home, table_in(home, name)))
         return found
 
     def _home_of(self, name: str) -> Home:
@@ -295,7 +300,7 @@ class Catalog:
             if listing.home is home:
                 listing.names()
                 if listing.failure is not None:
-                    raise listing.failure
+                    raise copy(listing.failure)
 
     def _used(self, bucket: str) -> bool:
         return self._primary.bucket.exists(f"{_USED}/{bucket}")
@@ -326,7 +331,8 @@ class Catalog:
         return found[:limit], found[limit - 1].name if len(found) > limit else None
 
 
-def _table_in(home: Home, name: str) -> Table:
+def table_in(home: Home, name: str) -> Table:
+    """The table of that name in a bucket, whether or not there is one."""
     return Table(home.bucket, f"{TABLES}/{folder_of(name)}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,9 @@ from mcp_lakehouse.errors import LakehouseError, NotAllowed
 from mcp_lakehouse.gateway.problems import problem
 from mcp_lakehouse.gateway.running import Calls
 from mcp_lakehouse.records import Json
-from mcp_lakehouse.settings import Settings
 
 if TYPE_CHECKING:
+    from mcp_lakehouse.lakehouse import Lakehouse
     from mcp_lakehouse.llm.chat import Chat
 
 BODY: dict[str, Any] = {
@@ -39,20 +40,24 @@ _NOT_IMPLEMENTED = 501
 class Bridge:
     """Passes chats on."""
 
-    def __init__(self, settings: Settings, calls: Calls) -> None:
-        self._settings = settings
+    def __init__(self, lake: Lakehouse, calls: Calls) -> None:
+        self._lake = lake
         self._calls = calls
 
     @cached_property
     def _chat(self) -> Chat | None:
         from mcp_lakehouse.llm.chat import open_chat
 
-        spec, content = self._settings.text("chat"), self._settings.flag("trace_content")
+        spec, content = self._lake.settings.text("chat"), self._lake.settings.flag("trace_content")
         return open_chat(spec, environment=os.environ, trace_content=content)
+
+    def _opened(self) -> Chat | None:
+        with _recording(self._lake):
+            return self._chat
 
     async def answer(self, request: Request, body: dict[str, Json]) -> Response:
         """The model's answer to a body that fits `BODY`. Raises what the model raises."""
-        chat = self._chat
+        chat = await self._calls.run(request, lambda _: self._opened())
         if chat is None:
             error = NotAllowed(
                 "no chat model is set, so there is nobody to pass this on to",
@@ -60,10 +65,10 @@ class Bridge:
             )
             return problem(error, _NOT_IMPLEMENTED)
         if body.get("stream") is True:
-            return _Stream(request, chat, body, self._calls)
+            return _Stream(request, self._lake, chat, body, self._calls)
 
         def work(token: CancelToken) -> Json:
-            with chat.forward(body, cancel=token) as said:
+            with _recording(self._lake), chat.forward(body, cancel=token) as said:
                 whole: Json = said  # type: ignore[assignment]  # only a body that asks for it is streamed
                 return whole
 
@@ -73,9 +78,10 @@ class Bridge:
 class _Stream(Response):
     """The event stream of one answer; a model that fails before its first event is told as a problem."""
 
-    def __init__(self, request: Request, chat: Chat, body: dict[str, Json], calls: Calls) -> None:
+    def __init__(self, request: Request, lake: Lakehouse, chat: Chat, body: dict[str, Json], calls: Calls) -> None:
         super().__init__(media_type="text/event-stream")
         self._request = request
+        self._lake = lake
         self._chat = chat
         self._body = body
         self._calls = calls
@@ -86,7 +92,7 @@ class _Stream(Response):
         """Pass each piece on as it comes; whoever hangs up stops the model."""
 
         def work(token: CancelToken) -> None:
-            with self._chat.forward(self._body, cancel=token) as said:
+            with _recording(self._lake), self._chat.forward(self._body, cancel=token) as said:
                 assert isinstance(said, Iterator)
                 for piece in said:
                     self._tell(send, piece)
@@ -111,6 +117,11 @@ class _Stream(Response):
             start: Message = {"type": "http.response.start", "status": 200, "headers": headers}
             anyio.from_thread.run(_sent, send, start)
         anyio.from_thread.run(_sent, send, _body(piece, more=True))
+
+
+def _recording(lake: Lakehouse) -> AbstractContextManager[None]:
+    """A model's errors are journaled, and a reader is not told its address."""
+    return lake.recorder.recording("chat", None)
 
 
 async def _sent(send: Send, message: Message) -> None:

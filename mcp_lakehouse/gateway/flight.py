@@ -25,6 +25,7 @@ from mcp_lakehouse.catalog.catalog import Dataset
 from mcp_lakehouse.errors import Cancelled, InvalidInput, LakehouseError, LimitExceeded, NotAllowed
 from mcp_lakehouse.gateway.access import LakeFor, bearer
 from mcp_lakehouse.gateway.binding import guard, listening, shown
+from mcp_lakehouse.gateway.health import readable_datasets
 from mcp_lakehouse.gateway.limits import FlightLimits
 from mcp_lakehouse.gateway.tickets import Ticket, flight_error, read_ticket, telling
 from mcp_lakehouse.lakehouse import Lakehouse
@@ -88,16 +89,21 @@ class FlightServer(flight.FlightServerBase):  # type: ignore[misc]  # pyarrow ha
             wanted = _wanted(read_ticket(command, self._limits), CancelToken())
             return _info(door.lake.streams.schema(wanted), descriptor, command, rows=-1)
 
+    def get_schema(self, context: Any, descriptor: Any) -> Any:
+        """The schema alone, as `get_flight_info`."""
+        return flight.SchemaResult(self.get_flight_info(context, descriptor).schema)
+
     def list_flights(self, context: Any, criteria: bytes) -> Iterator[Any]:
         """The datasets whose name or description holds the criteria; each has its rows and a ticket."""
         door = _entered(context)
         with telling(self._limits), door.traced():
             match = (criteria or b"").decode(errors="replace").lower()
-            found = [
-                each
-                for each in door.lake.catalog.all()
-                if match in each.name or match in (each.snapshot.description or "").lower()
-            ]
+            with door.lake.recorder.recording("list_datasets", None):
+                found = [
+                    each
+                    for each in door.lake.catalog.all()
+                    if match in each.name or match in (each.snapshot.description or "").lower()
+                ]
             return iter(_infos(door.lake, found))
 
     def list_actions(self, context: Any) -> list[tuple[str, str]]:
@@ -230,7 +236,9 @@ def _wanted(ticket: Ticket, token: CancelToken, waiting: Any = None) -> Wanted:
 def _dataset_info(lake: Lakehouse, path: Sequence[str]) -> Any:
     if len(path) != 1:
         raise InvalidInput("a path names one dataset", hint='FlightDescriptor.for_path("workers")')
-    (info,) = _infos(lake, [lake.catalog.get(path[0])])
+    with lake.recorder.recording("describe_dataset", path[0]):
+        found = lake.catalog.get(path[0])
+    (info,) = _infos(lake, [found])
     return info
 
 
@@ -255,7 +263,7 @@ def _health(lake: Lakehouse) -> dict[str, object]:
     known: dict[str, object] = {"read_only": lake.read_only}
     status = "ok"
     try:
-        known["datasets"] = len(lake.catalog.all())
+        known["datasets"] = readable_datasets(lake)
     except LakehouseError as error:
         status, known["error"] = "failing", error.code
     return {"status": status, "version": __version__, "lake": known}

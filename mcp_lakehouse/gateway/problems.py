@@ -17,6 +17,7 @@ from mcp_lakehouse.errors import (
     ModelFailed,
     NotAllowed,
     NotFound,
+    ObjectMissing,
     SchemaMismatch,
     StatementFailed,
     StatementRefused,
@@ -35,6 +36,7 @@ _STATUS: dict[type[LakehouseError], int] = {
     StatementFailed: 400,
     NotAllowed: 403,
     NotFound: 404,
+    ObjectMissing: 503,
     Conflict: 409,
     SchemaMismatch: 409,
     UnreadableSource: 422,
@@ -53,7 +55,7 @@ def status_of(error: LakehouseError) -> int:
     cause = error.__cause__
     if isinstance(error, StorageFailed) and isinstance(cause, OSError) and cause.errno in _FULL:
         return HTTPStatus.INSUFFICIENT_STORAGE
-    return _STATUS.get(type(error), 500)
+    return next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
 
 
 def problem(error: LakehouseError, status: int | None = None, *, headers: dict[str, str] | None = None) -> Response:

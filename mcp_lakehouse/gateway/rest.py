@@ -21,6 +21,7 @@ from mcp_lakehouse.errors import InvalidInput, LakehouseError, LimitExceeded, No
 from mcp_lakehouse.gateway import openapi
 from mcp_lakehouse.gateway.bodies import BadBody, Upload, media_type, read_json, read_upload
 from mcp_lakehouse.gateway.chat import BODY, Bridge
+from mcp_lakehouse.gateway.health import readable_datasets
 from mcp_lakehouse.gateway.limits import HttpLimits
 from mcp_lakehouse.gateway.openapi import Schema, ToolSchema
 from mcp_lakehouse.gateway.problems import problem
@@ -58,7 +59,7 @@ class Rest:
         self._incoming = incoming
         self._limits = limits
         self._calls = Calls(limits.threads)
-        self._bridge = Bridge(lake.settings, self._calls)
+        self._bridge = Bridge(lake, self._calls)
         self._counted = 0, float("-inf")
 
     def routes(self) -> list[Route]:
@@ -93,7 +94,7 @@ class Rest:
         """How many datasets there are; counted at most once a second, because anybody may ask."""
         count, at = self._counted
         if time.monotonic() - at > _COUNT_SECONDS:
-            count = len(self._lake.catalog.all())
+            count = readable_datasets(self._lake)
             self._counted = count, time.monotonic()
         return count
 

@@ -11,7 +11,7 @@ from typing import cast
 
 from pyarrow import flight
 
-from mcp_lakehouse.errors import Cancelled, InvalidInput, LakehouseError, NotAllowed, StorageFailed
+from mcp_lakehouse.errors import Cancelled, InvalidInput, LakehouseError, NotAllowed, ObjectMissing, StorageFailed
 from mcp_lakehouse.gateway.limits import FlightLimits
 from mcp_lakehouse.records import Json
 
@@ -75,14 +75,13 @@ def flight_error(error: LakehouseError, limits: FlightLimits, *, stranger: bool 
         NotAllowed: flight.FlightUnauthenticatedError if stranger else flight.FlightUnauthorizedError,
         Cancelled: flight.FlightCancelledError,
         StorageFailed: flight.FlightUnavailableError,
+        ObjectMissing: flight.FlightUnavailableError,
     }
     message, hint = _cut(error.message, limits.message_bytes), _cut(error.hint or "", limits.hint_bytes)
     told = {"code": error.code, "message": message, **({"hint": hint} if hint else {})}
     text = f"{message}\nhint: {hint}" if hint else message
-    raised: Exception = kinds.get(type(error), flight.FlightServerError)(
-        text, json.dumps(told, ensure_ascii=False).encode()
-    )
-    return raised
+    kind = next((kinds[each] for each in type(error).__mro__ if each in kinds), flight.FlightServerError)
+    return kind(text, json.dumps(told, ensure_ascii=False).encode())
 
 
 def _cut(text: str, most_bytes: int) -> str:

@@ -23,13 +23,13 @@ from mcp_lakehouse.errors import InvalidInput
 from mcp_lakehouse.index.generation import Generation, Generations
 from mcp_lakehouse.index.requests import Build, Progress
 from mcp_lakehouse.index.rows import Export
+from mcp_lakehouse.llm.endpoint import without_address
 from mcp_lakehouse.marker import user_cache
 from mcp_lakehouse.records import IndexDescription, IndexReport, Json, RollbackReport
 
 if TYPE_CHECKING:
     from mcp_lakehouse.index.index import DatasetIndex
     from mcp_lakehouse.llm.embedder import Embedder
-
 
 # Indexes of older versions, each of which holds all its vectors in memory.
 _PAST_KEPT = 2
@@ -214,7 +214,7 @@ class Indexes:
             return None
         return IndexDescription(
             generation=generation.number,
-            model=generation.recipe.model,
+            model=without_address(generation.recipe.model),
             dimensions=generation.recipe.dimensions,
             rows=generation.passages,
             recall_at_10=generation.recall_at_10,
@@ -247,9 +247,9 @@ class Indexes:
                     recipe = each.recipe
                     rows.append(
                         [
-                            each.dataset, each.number, each.number == serving, each.version, recipe.model,
-                            recipe.dimensions, ", ".join(recipe.text.columns), each.passages, each.recall_at_10,
-                            each.created_at, each.who,
+                            each.dataset, each.number, each.number == serving, each.version,
+                            without_address(recipe.model), recipe.dimensions, ", ".join(recipe.text.columns),
+                            each.passages, each.recall_at_10, each.created_at, each.who,
                         ]
                     )  # fmt: skip
         return rows

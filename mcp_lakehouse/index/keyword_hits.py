@@ -115,7 +115,8 @@ class Sums:
         self._weights = weights
         self._places = [(reader.parts[name].ordinal, *place) for name, place in starts.items() if name in reader.parts]
         self._total = total
-        self._sums: NDArray[np.float64] | None = None
+        # Of the passages with one of the words: their positions, and their scores.
+        self._scored: tuple[NDArray[np.int64], NDArray[np.float32]] | None = None
         self._left: Iterator[None] | None = None
 
     def steps(self) -> Iterator[None]:
@@ -128,12 +129,11 @@ class Sums:
         """Positions and scores of the best `limit` that are `allowed`, best first; `None` where too much is to read."""
         for _ in self.steps():
             pass
-        if self._sums is None:
+        if self._scored is None:
             return None
-        positions = np.flatnonzero(allowed)
-        scores = self._sums[positions].astype(np.float32)
-        matching = scores > 0
-        positions, scores = positions[matching], scores[matching]
+        positions, scores = self._scored
+        kept = allowed[positions]
+        positions, scores = positions[kept], scores[kept]
         best = top(scores, limit)
         return positions[best], scores[best]
 
@@ -155,7 +155,8 @@ class Sums:
                 # No passage is there twice for one word.
                 sums[posting.keys[low:high] + (start - first)] += posting.scores[low:high] * np.float32(weight)
             yield
-        self._sums = sums
+        positions = np.flatnonzero(sums)
+        self._scored = positions, sums[positions].astype(np.float32)
 
 
 def _listed(reader: Reader, places: NDArray[np.int64], scores: NDArray[np.float32]) -> list[tuple[str, int, float]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mcp_lakehouse.errors import InvalidInput
+from mcp_lakehouse.errors import InvalidInput, LakehouseError, StorageFailed
 from mcp_lakehouse.limits import SearchLimits
 
 # done, total (rows), what is going on.
@@ -75,3 +75,16 @@ def at_version(name: str) -> tuple[str, int | None]:
             f"{name[:100]!r} names no version", hint="write name@3 for version 3; system.versions lists them"
         )
     return dataset, int(version)
+
+
+def nothing_searchable(unreadable: Sequence[str]) -> LakehouseError:
+    """The error where there is no dataset to search; `unreadable` are those of which nothing can be known now."""
+    if unreadable:
+        return StorageFailed(
+            f"there is nothing to search: {len(unreadable)} datasets cannot be read now",
+            hint="mcp-lakehouse doctor says what is wrong with them",
+        )
+    return InvalidInput(
+        "no dataset is searchable yet",
+        hint="ingest documents, or tables with text=[columns]; build_index(dataset, columns) adds it later",
+    )

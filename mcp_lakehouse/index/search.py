@@ -18,7 +18,7 @@ from mcp_lakehouse.index.citation import PassageId
 from mcp_lakehouse.index.hits import Hits, check_columns, no_row, place_of
 from mcp_lakehouse.index.index import DatasetIndex
 from mcp_lakehouse.index.keyword_hits import Spread
-from mcp_lakehouse.index.requests import Mode, Progress, Query, at_version, checked, silent
+from mcp_lakehouse.index.requests import Mode, Progress, Query, at_version, checked, nothing_searchable, silent
 from mcp_lakehouse.index.view import Begun, Candidates, View
 from mcp_lakehouse.limits import SearchLimits
 from mcp_lakehouse.records import Passage, SearchResult
@@ -198,10 +198,7 @@ class Searcher:
             return [self._named(*at_version(name)) for name in dict.fromkeys(names)]
         found = [(dataset, False) for dataset in self._catalog.all() if dataset.text]
         if not found:
-            raise InvalidInput(
-                "no dataset is searchable yet",
-                hint="ingest documents, or tables with text=[columns]; build_index(dataset, columns) adds it later",
-            )
+            raise nothing_searchable(self._catalog.unreadable)
         return found
 
     def _named(self, name: str, version: int | None) -> tuple[Dataset, bool]:

@@ -31,7 +31,7 @@ from mcp_lakehouse.ingest.sources import InlineText, SourceFile, dataset_name, f
 from mcp_lakehouse.ingest.staging import emptied, new_staging, of_dataset
 from mcp_lakehouse.ingest.types import merge_columns
 from mcp_lakehouse.limits import IngestLimits
-from mcp_lakehouse.names import REJECTS_PREFIX
+from mcp_lakehouse.names import REJECTS_PREFIX, check_name
 from mcp_lakehouse.records import InferredColumn, IngestReport
 from mcp_lakehouse.table import ABSENT, DataFile, Table, TableColumn, exact_in_double
 from mcp_lakehouse.worker.channel import Message
@@ -129,8 +129,11 @@ class Loader:
         return dataset_name(files, request.source, request.dataset), files
 
     def _files(self, request: Request) -> list[SourceFile]:
-        files = list(request.files)
-        return files or resolve(request.source, allowed=self._allowed, limits=self._limits, scratch=self._scratch)
+        if request.dataset:
+            self._catalog.check_changeable(check_name(request.dataset))
+        return list(request.files) or resolve(
+            request.source, allowed=self._allowed, limits=self._limits, scratch=self._scratch
+        )
 
     def _present(self, name: str) -> Dataset | None:
         """The dataset at its newest version; `None` where there is none, or it was dropped."""
@@ -332,12 +335,8 @@ class Loader:
     ) -> tuple[Message, Mapping[str, DataFile]]:
         """The worker's answer to what is wanted of the present files and the new ones; the present by their paths."""
         told, local = overlaying.stored(present)
-        request: Message = {
-            **wanted,
-            **told,
-            "incoming": [str(file.path) for file in loaded.files],
-            "columns": loaded.columns,
-        }
+        incoming = [str(file.path) for file in loaded.files]
+        request: Message = {**wanted, **told, "incoming": incoming, "columns": loaded.columns}
         with of_dataset(present.name) if present else contextlib.nullcontext():
             return self._call(worker, request, progress, cancel), local
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import textwrap
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,6 +32,16 @@ if TYPE_CHECKING:
 _LIBRARIES = ("/usr/lib", "/usr/lib64", "/lib", "/lib64")
 
 
+def preload() -> None:
+    """Import what every worker of the role needs.
+
+    What reads rarer formats, Arrow's library among it, comes when it is needed: it takes as long to load as all the
+    rest, and most files are read without it.
+    """
+    import duckdb  # noqa: F401
+    import pytz  # noqa: F401  # duckdb imports it when it meets a time zone
+
+
 def start(config: Message) -> Loader:
     """Confine this process and get ready to load.
 
@@ -39,10 +50,8 @@ def start(config: Message) -> Loader:
     file written.
     """
     isolated = confine.leave_network()
-    # Loaded before the file system is closed off. What reads rarer formats, Arrow's library among it, comes when it is
-    # needed: it takes as long to load as all the rest, and most files are read without it.
-    import pytz  # noqa: F401  # duckdb imports it when it meets a time zone
-
+    # Loaded before the file system is closed off.
+    preload()
     spill = Path(config["writable"][0]) / "spill"
     engine = open_engine(memory_bytes=config["memory_bytes"], threads=config["threads"], spill=spill)
     confine.limit_resources(address_space_bytes=config["address_space_bytes"], file_bytes=config["file_bytes"])
@@ -120,7 +129,8 @@ def unforeseen(request: Message, error: Exception) -> Exception:
         return error
     what = f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else names[0]
     return UnreadableSource(
-        f"{what} cannot be read ({type(error).__name__}: {str(error)[:200]})",
+        # At words: half a path could not be cut out for whoever is not to see it.
+        f"{what} cannot be read ({type(error).__name__}: {textwrap.shorten(str(error), 200)})",
         hint="the file is damaged in a way that is not understood, or this is a defect: please report it; "
         "saving the data in another format may help",
     )

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from mcp_lakehouse.errors import InvalidInput, ModelFailed
 from mcp_lakehouse.limits import MIB
 
+_ADDRESS = re.compile(r"@https?://[^\s'\"),;]+")
 _SPEC = re.compile(r"(?P<model>[^\s@](?:.*[^\s])?)@(?P<url>https?://\S+)")
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -62,14 +63,19 @@ def parse(spec: str, kind: str, *, limits: CallLimits, base_url: str | None = No
     try:
         parts = urlsplit(found["url"])
         _ = parts.port
-    except ValueError as error:
-        raise InvalidInput(f"the address of {kind}:{found['model']} is not one: {error}", hint=hint) from None
+    except ValueError:
+        raise InvalidInput(f"the address of {kind}:{found['model']} is not one", hint=hint) from None
     if parts.username is not None or parts.query or parts.fragment or not parts.hostname:
         raise InvalidInput(
             f"the address of {kind}:{found['model']} must be scheme, host and path alone",
             hint=f"{hint}; keys are taken from the environment only",
         )
     return Endpoint(found["model"], found["url"].rstrip("/"), limits=limits)
+
+
+def without_address(model: str) -> str:
+    """A text that names models as `openai:MODEL@BASE_URL`, with the names alone."""
+    return _ADDRESS.sub("", model)
 
 
 def with_key(
@@ -83,7 +89,7 @@ def with_key(
         return replace(endpoint, headers=others)
     if not (key.isascii() and key.isprintable()):
         raise InvalidInput(
-            f"the key for {endpoint.host} holds characters that no key has",
+            f"the key for the model {endpoint.model!r} holds characters that no key has",
             hint="set it again in the environment: one line of letters, digits and signs",
         )
     return replace(endpoint, headers={header: f"{prefix}{key}", **others}, key=key)

@@ -83,8 +83,11 @@ class OpenAiChat:
     def _passed_on(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         ended = False
         for data in self._data(chunks):
-            yield event(data)
             ended = data == END
+            if not ended:
+                # An error in the stream holds the endpoint's own words, which may be those of a key.
+                self._object(data)
+            yield event(data)
         if not ended:
             raise broke_off(self._endpoint)
 

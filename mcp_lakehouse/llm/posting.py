@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mcp_lakehouse.cancel import CancelToken
-from mcp_lakehouse.errors import InvalidInput, LakehouseError, LimitExceeded, ModelFailed, NotAllowed
+from mcp_lakehouse.errors import InvalidInput, KeyRefused, LakehouseError, ModelFailed, ModelTimedOut
 from mcp_lakehouse.llm.endpoint import Endpoint, wrong_shape
 
 if TYPE_CHECKING:
@@ -61,11 +61,11 @@ class Watch:
                 self._break_off()
 
     def check(self) -> None:
-        """Raise `Cancelled` or `LimitExceeded` if it is over."""
+        """Raise `Cancelled` or `ModelTimedOut` if it is over."""
         if self._cancel is not None:
             self._cancel.check()
         if time.monotonic() >= self._ends:
-            raise LimitExceeded(
+            raise ModelTimedOut(
                 f"{self._endpoint.host} had not finished after {self._endpoint.limits.total_seconds:g} seconds",
                 hint="ask for less, or try again later",
             )
@@ -125,7 +125,7 @@ class Poster:
     def posted(self, path: str, body: Json, *, cancel: CancelToken | None = None) -> Iterator[Answer]:
         """POST `body` and give the answer as soon as it begins.
 
-        Raises `NotAllowed` where the key is refused, `InvalidInput` for a request that is no JSON, `LimitExceeded`
+        Raises `KeyRefused` where the key is refused, `InvalidInput` for a request that is no JSON, `ModelTimedOut`
         where time runs out, `Cancelled`, and `ModelFailed` for everything else that goes wrong.
         """
         import httpx
@@ -199,12 +199,13 @@ def _retry_after(response: httpx.Response) -> float | None:
 
 def _refusal(response: httpx.Response, endpoint: Endpoint) -> LakehouseError:
     status, host = response.status_code, endpoint.host
-    reason = _reason(response, endpoint)
     if status in _REFUSED:
-        return NotAllowed(
-            f"{host} refuses the key (HTTP {status}){reason}" if endpoint.key else f"{host} wants a key{reason}",
+        # Without the endpoint's reason: many quote the key there, or most of it.
+        return KeyRefused(
+            f"{host} refuses the key (HTTP {status})" if endpoint.key else f"{host} wants a key",
             hint="set the key in the environment; mcp-lakehouse doctor names the variable",
         )
+    reason = _reason(response, endpoint)
     if status == 404:
         return ModelFailed(
             f"{host} knows no such model or path (HTTP 404){reason}",
@@ -255,7 +256,7 @@ def _failing(endpoint: Endpoint, watch: Watch) -> Iterator[None]:
         if isinstance(error, httpx.ConnectTimeout):
             told = f"{host} did not accept a connection within {limits.connect_seconds:g} seconds"
         elif isinstance(error, httpx.TimeoutException):
-            raise LimitExceeded(
+            raise ModelTimedOut(
                 f"{host} sent nothing for {limits.idle_seconds:g} seconds", hint="try again later"
             ) from None
         elif isinstance(error, httpx.ConnectError):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mcp_lakehouse.catalog.catalog import Catalog, Dataset
+from mcp_lakehouse.catalog.catalog import Catalog, Dataset, table_in
 from mcp_lakehouse.errors import NotAllowed, StorageFailed
 from mcp_lakehouse.names import as_kept
 from mcp_lakehouse.profile import Profile
@@ -31,6 +31,7 @@ class ShownCatalog(Catalog):
         within = [home for home in homes if profile.buckets is None or home.name in profile.buckets]
         super().__init__([replace(home, copies=LinkedCopies(home.copies, folder / "whole")) for home in within])
         self._sources = {home.name: home for home in within}
+        self._hidden = [home for home in homes if home.name not in self._sources]
         self._profile = profile
         self._key = key
         self._make = make
@@ -72,14 +73,21 @@ class ShownCatalog(Catalog):
         """None: which buckets there are is not shown."""
         return {}
 
-    def table(self, name: str, bucket: str | None = None) -> Table:
-        """As `Catalog.table`. Raises `NotAllowed` for what is not shown, or not whole."""
-        if not self._profile.shows(name) or not self._profile.restriction(name).whole:
+    def known_home(self, name: str) -> str:
+        """As `Catalog.known_home`; of a dataset that there is not, where it would be made."""
+        return super().known_home(name) or self.homes[0].name
+
+    def check_changeable(self, name: str) -> None:
+        """Raise `NotAllowed` for what is not shown, or not whole, and for a name that is taken in another bucket."""
+        shown = self._profile.shows(name) and self._profile.restriction(name).whole
+        unknown = shown and super().known_home(name) is None
+        elsewhere = unknown and any(table_in(home, name).exists() for home in self._hidden)
+        if not shown or (elsewhere and not self._placed(name)[1].exists()):
+            whole = [each for each in self._profile.datasets if self._profile.restriction(each).whole]
             raise NotAllowed(
                 f"profile {self._profile.name!r} may not change or make a dataset {name!r}",
-                hint=f"it may those named {', '.join(self._profile.datasets) or '(none)'}, as far as they are whole",
+                hint=f"it may those named {', '.join(whole) or '(none)'}",
             )
-        return super().table(name, bucket)
 
     def _projection(self, name: str, home: Home, table: Table) -> Projection:
         with self._projecting:

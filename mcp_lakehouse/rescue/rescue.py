@@ -17,6 +17,7 @@ from mcp_lakehouse.profile import Profile
 from mcp_lakehouse.records import Replayed, ReplayReport
 from mcp_lakehouse.store import Bucket
 from mcp_lakehouse.store.failures import local_failure
+from mcp_lakehouse.store.homes import home_named
 
 if TYPE_CHECKING:
     from mcp_lakehouse.ingest.load import Loader, Progress, Request
@@ -30,8 +31,8 @@ _NAMED = 20
 _JOURNALS = "system"
 _LAKES_OWN = ("", _JOURNALS)
 
-# An error, and the dataset it is about: for the journal.
-Tell = Callable[[LakehouseError, str, str | None], None]
+# Takes an error, its operation and its dataset for the journal; gives what the caller may be told of it.
+Tell = Callable[[LakehouseError, str, str | None], LakehouseError]
 # Makes new rows of a dataset findable; gives a note, if there is one.
 Indexed = Callable[[str], str]
 # Appends rows to a journal by its name, under an application id.
@@ -94,11 +95,13 @@ class Rescue:
             refused = _refusal(error)
             if refused is None or not self._kept(self.bucket, loader, request, refused, cancel):
                 raise
-            raise type(refused)(
+            told = type(refused)(
                 refused.message,
                 hint=f"kept as {request.attempt}: replay_rescued finishes it once that is mended, do not load it again"
                 + (f"; to mend it: {refused.hint}" if refused.hint else ""),
-            ) from error
+            )
+            told.kept = request.attempt
+            raise told from error
 
     def _kept(
         self, bucket: Bucket, loader: Loader, request: Request, refused: StorageFailed, cancel: CancelToken
@@ -128,9 +131,12 @@ class Rescue:
             # Written as it was given: the disk that is full may be the one it would be spooled to.
             name = request.source.name.strip() or "inline"
             dataset = check_name(request.dataset) if request.dataset else as_name(stem(name))
+            # The load may have failed before it came to that, and whoever finishes it may more.
+            self._catalog.check_changeable(dataset)
             files = entries.keep_text(bucket, id, name, request.source.text)
         else:
             dataset, sources = loader.given(request)
+            self._catalog.check_changeable(dataset)
             files = entries.keep_files(bucket, id, sources, cancel)
         return entries.Entry(
             id=id,
@@ -144,8 +150,12 @@ class Rescue:
             key=_listed(request.key),
             text=_listed(request.text),
             description=request.description,
-            bucket=request.bucket or self._catalog.known_home(dataset),
+            bucket=self._home(dataset, request.bucket),
         )
+
+    def _home(self, dataset: str, bucket: str | None) -> str | None:
+        """The bucket that a load goes to, for whoever finishes it may see others. Raises `InvalidInput`."""
+        return self._catalog.known_home(dataset) if bucket is None else home_named(self._catalog.homes, bucket).name
 
     def keep_journal(self, rows: Mapping[str, Sequence[Mapping[str, object]]]) -> bool:
         """Keep rows of the journals, by name; whether they are kept now."""
@@ -232,8 +242,7 @@ class Rescue:
             raise
         except (LakehouseError, OSError) as error:
             failed = error if isinstance(error, LakehouseError) else local_failure(error, "use", "", str(work.scratch))
-            self._tell(failed, "replay_rescued", entry.dataset)
-            return _waits(entry, str(failed))
+            return _waits(entry, str(self._tell(failed, "replay_rescued", entry.dataset)))
         if note := work.indexed(entry.dataset):
             notes = [*notes, note]
         return Replayed(id=entry.id, dataset=entry.dataset, at=entry.at, version=version, note="; ".join(notes) or None)

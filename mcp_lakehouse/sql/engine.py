@@ -42,6 +42,13 @@ _KEPT_CHECKS = 256
 _TREE_DEPTH = 5_000
 
 
+def preload() -> None:
+    """Import what every worker of the role needs."""
+    import duckdb  # noqa: F401
+    import pyarrow.ipc  # noqa: F401
+    import pytz  # noqa: F401  # duckdb imports it when it meets a time zone
+
+
 def start(config: Message) -> Engine:
     """Confine this process, then open and lock the engine.
 
@@ -51,9 +58,9 @@ def start(config: Message) -> Engine:
     """
     sys.setrecursionlimit(_TREE_DEPTH)
     isolated = confine.leave_network()
+    # Loaded before the file system is closed off.
+    preload()
     import duckdb
-    import pyarrow.ipc  # loaded before the file system is closed off
-    import pytz  # noqa: F401  # duckdb imports it when it meets a time zone
 
     if config.get("projects"):
         import pyarrow.parquet  # noqa: F401  # as the others, for the few workers that write such files

@@ -7,7 +7,7 @@ from __future__ import annotations
 import errno
 import re
 
-from mcp_lakehouse.errors import Conflict, LakehouseError, NotFound, StorageFailed, Unreachable
+from mcp_lakehouse.errors import LakehouseError, ObjectExists, ObjectMissing, StorageFailed, Unreachable
 from mcp_lakehouse.store.services import Service
 
 # What the system says of a write that there is no room for.
@@ -26,7 +26,7 @@ def local_failure(error: OSError, doing: str, key: str, url: str) -> LakehouseEr
     """An `OSError` of a local bucket. `doing` is a verb phrase such as "read"."""
     at = f"{url}/{key}" if key else url
     if isinstance(error, FileNotFoundError):
-        return NotFound(f"{at} does not exist", hint="it was deleted, or never written; list the folder to see")
+        return ObjectMissing(f"{at} does not exist", hint="it was deleted, or never written; list the folder to see")
     what = f"cannot {doing} {at}: {error.strerror or type(error).__name__}"
     if error.errno in FULL:
         return StorageFailed(what, hint="free space (or raise the quota) and run it again; nothing was half-written")
@@ -42,11 +42,11 @@ def object_failure(error: Exception, doing: str, key: str, url: str, endpoint: s
     status = next(iter(_STATUS.findall(text)), "")
     code = next(iter(_CODE.findall(text)), "")
     if type(error).__name__ in ("AlreadyExistsError", "PreconditionError"):
-        return Conflict(f"{at} exists already", hint="another writer was first; read its version and try again")
+        return ObjectExists(f"{at} exists already", hint="another writer was first; read its version and try again")
     if code in ("NoSuchBucket", "ContainerNotFound"):
         return StorageFailed(f"cannot {doing} {at}: there is no such bucket", hint="create it, or correct the name")
     if isinstance(error, FileNotFoundError):
-        return NotFound(f"{at} does not exist", hint="it was deleted, or never written; list the folder to see")
+        return ObjectMissing(f"{at} does not exist", hint="it was deleted, or never written; list the folder to see")
     what, hint = _diagnosis(text, status, code, endpoint, service)
     # Without a status there was no answer that could be read.
     away = status.startswith("5") or not (status or what.startswith(("no credentials", "the endpoint")))

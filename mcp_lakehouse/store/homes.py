@@ -100,9 +100,9 @@ def data_folders(homes: Sequence[Home]) -> list[Path]:
     return made + folders
 
 
-def places_of(homes: Sequence[Home]) -> set[str]:
+def places_of(homes: Sequence[Home], rescue: Bucket | None) -> set[str]:
     """What messages may call the homes: their addresses, and the folders of this machine."""
-    found = {str(home.copies.folder) for home in homes}
+    found = {str(home.copies.folder) for home in homes} | ({rescue.url} if rescue else set())
     for home in homes:
         found |= {home.bucket.url, str(home.bucket.local_path("") or home.bucket.url)}
     return found

@@ -59,9 +59,10 @@ def test_a_quote_is_given_as_it_stands_in_the_source(answering: Make) -> None:
         ("Overtime counts one and a half times.", 0, "?!"),
         ("Overtime counts one and a half times.", 1, "a"),
         ("Overtime counts 7 times.", 1, "every hour counts one and a half times"),
+        ("Overtime counts eight times.", 1, "every hour counts one and a half times"),
         ("Zebras graze.", 1, "every hour counts one and a half times"),
     ],
-    ids=["invented", "no such passage", "no words", "a function word", "another number", "nothing in common"],
+    ids=["invented", "no such passage", "no words", "a function word", "another number", "another word", "in common"],
 )
 def test_a_sentence_without_a_citation_that_holds_is_marked(
     answering: Make, text: str, number: int, quote: str

@@ -57,6 +57,16 @@ def test_an_answer_comes_back_as_the_model_gave_it(chatting: Served, endpoint: F
     assert endpoint.requests[-1].body == {**BODY, "model": "some-model"}
 
 
+def test_the_endpoint_s_words_of_an_error_are_not_passed_on(chatting: Served, endpoint: FakeEndpoint) -> None:
+    words = {"error": {"message": "a key: sk-somebody-s"}}
+    endpoint.does(lambda connection, _: connection.sendall(streamed(PIECES[0], words)))
+    broken = chatting.http.post(PATHS[0], json={**BODY, "stream": True})
+    assert json.dumps(PIECES[0]) in broken.text
+    assert "sk-somebody" not in broken.text
+    assert '"type": "model_failed"' in broken.text
+    assert "[DONE]" not in broken.text
+
+
 def test_a_stream_is_passed_through_as_it_comes(chatting: Served, endpoint: FakeEndpoint) -> None:
     # The rest never comes: the first event is here although the model has not ended.
     endpoint.does(endpoint.sends_then_hangs(streamed(PIECES[0])))

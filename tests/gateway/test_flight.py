@@ -127,6 +127,7 @@ def test_a_command_tells_its_schema_and_a_ticket_for_its_rows(up: Flown) -> None
     (endpoint,) = info.endpoints
     assert (info.total_records, endpoint.locations) == (-1, [])
     assert info.schema == up.client.do_get(endpoint.ticket).read_all().schema
+    assert up.client.get_schema(flight.FlightDescriptor.for_command(TYPES)).schema == info.schema
 
 
 def test_a_dataset_is_a_flight_whose_ticket_names_its_version(up: Flown, folder: Path) -> None:
