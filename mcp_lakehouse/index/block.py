@@ -18,7 +18,6 @@ from mcp_lakehouse.index.vectors import (
     Positions,
     Quantised,
     Scored,
-    Sweep,
     as_query,
     checked,
     cosines,
@@ -119,15 +118,6 @@ class Block:
         other._effort = effort
         return other
 
-    def sweep(self, query: NDArray[np.generic]) -> Sweep | None:
-        """What can be done for a query before its filter is known; `None` without a quantised copy.
-
-        Raises `InvalidInput`.
-        """
-        if self._quantised is None:
-            return None
-        return Sweep(self._quantised, as_query(query, self.dimensions))
-
     def search(
         self,
         query: NDArray[np.generic],
@@ -135,13 +125,11 @@ class Block:
         *,
         allowed: NDArray[np.generic] | None = None,
         exact: bool = False,
-        sweep: Sweep | None = None,
     ) -> Found:
         """The k rows nearest to the query; fewer where fewer are allowed.
 
         `allowed` is a bool for each row, or positions; `exact` takes the vectors themselves whatever it costs. A zero
-        query (a text without a known word) is near to nothing: nothing is found. `sweep` is one of this block for this
-        query. Raises `InvalidInput`.
+        query (a text without a known word) is near to nothing: nothing is found. Raises `InvalidInput`.
         """
         if k < 1:
             raise InvalidInput(f"k is {k}", hint="ask for at least one row")
@@ -156,17 +144,16 @@ class Block:
             graph=self._graph is not None,
             exact=exact,
             effort=self._effort,
-            swept=sweep.done if sweep is not None else 0,
             costs=self._costs,
         )
-        way, (positions, scores) = self._serve(vector, question, rows, sweep)
+        way, (positions, scores) = self._serve(vector, question, rows)
         return Found(positions, scores, Plan(kind_of(way), rows.count, len(self)))
 
     def cosines(self, query: NDArray[np.generic], positions: NDArray[np.integer]) -> Floats:
         """The true cosines of these rows, in their order; raises `InvalidInput`."""
         return cosines(self._vectors, as_query(query, self.dimensions), self._in_range(positions))
 
-    def _serve(self, query: Floats, question: Question, rows: _Allowed, sweep: Sweep | None) -> tuple[Way, Scored]:
+    def _serve(self, query: Floats, question: Question, rows: _Allowed) -> tuple[Way, Scored]:
         way = choose(question)
         found: Scored | None = None
         if way == "probe":
@@ -176,7 +163,7 @@ class Block:
             found = self._walk(query, question, rows)
             if found is None:
                 way = choose(replace(question, graph=False))
-        return way, found if found is not None else self._every(query, question, rows, way, sweep)
+        return way, found if found is not None else self._every(query, question, rows, way)
 
     def _probe(self, query: Floats, question: Question, rows: _Allowed) -> tuple[Scored | None, float]:
         """Look at the nearest of all rows: the answer if enough of them match, else the share that does."""
@@ -207,14 +194,14 @@ class Block:
         best = top(scores, k)
         return near[best], scores[best]
 
-    def _every(self, query: Floats, question: Question, rows: _Allowed, way: Way, sweep: Sweep | None) -> Scored:
+    def _every(self, query: Floats, question: Question, rows: _Allowed, way: Way) -> Scored:
         if way == "nothing":
             return np.empty(0, np.int64), np.empty(0, np.float32)
         positions = rows.as_positions()
         if way in ("quantised gather", "quantised scan"):
             assert self._quantised is not None
-            sweep = sweep or Sweep(self._quantised, query)
-            return nearest_quantised(self._vectors, sweep, question.k, positions, scan=way == "quantised scan")
+            scan = way == "quantised scan"
+            return nearest_quantised(self._vectors, self._quantised, query, question.k, positions, scan=scan)
         return nearest_exact(self._vectors, query, question.k, positions, scan=way == "scan")
 
     def _rows(self, allowed: NDArray[np.generic] | None) -> _Allowed:

@@ -110,7 +110,8 @@ class Hits:
             by_name = {name.casefold(): name for name in values}
             chosen = [by_name[name.casefold()] for name in wanted if name.casefold() in by_name]
             return {name: values[name] for name in chosen}
-        shown = [name for name in values if name not in dataset.text and values[name] is not None]
+        text = dataset.text
+        shown = [name for name in values if name not in text and values[name] is not None]
         return {name: _short(values[name], limits.column_chars) for name in shown[: limits.columns]}
 
     @staticmethod

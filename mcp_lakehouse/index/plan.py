@@ -24,6 +24,9 @@ _EFFORT_ROWS = 10
 _EFFORT_OF_A_ROW = 2
 _PROBED = 100
 _PROBED_OF_A_ROW = 4
+# So many times as far as the rows are expected where a filter has nothing to do with nearness: fifty are found within
+# it in at least 97 of 100 cases (the binomial distribution's lower tail).
+_PROBED_BEYOND = 1.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,8 @@ class Costs:
     graph: float = 10.0
     # Below half a millisecond nothing is won by anything but the vectors themselves.
     always_exact: float = 500_000.0
-    # Within five, a filtered answer comes from every row that matches: a graph can miss some.
-    filtered_exact: float = 5_000_000.0
+    # Within two, a filtered answer comes from every row that matches: a graph can miss some.
+    filtered_exact: float = 2_000_000.0
 
 
 MEASURED = Costs()
@@ -63,10 +66,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a choice depends on; `k` is at most `matching`, and `effort` is what the graph needs for ten rows.
-
-    So many rows of the quantised copy are `swept` already.
-    """
+    """What a choice depends on; `k` is at most `matching`, and `effort` is what the graph needs for ten rows."""
 
     matching: int
     total: int
@@ -76,7 +76,6 @@ class Question:
     graph: bool
     exact: bool = False
     effort: int = _EFFORT
-    swept: int = 0
     costs: Costs = MEASURED
 
     @property
@@ -92,7 +91,8 @@ def effort(question: Question) -> int:
 
 def probe_depth(question: Question) -> tuple[int, int]:
     """How many of the nearest a probe looks at, and the candidates it keeps: the nearer half is to be sure."""
-    depth = max(_PROBED, _PROBED_OF_A_ROW * question.k)
+    expected = question.k * question.total / max(1, question.matching)
+    depth = max(_PROBED, _PROBED_OF_A_ROW * question.k, math.ceil(2 * _PROBED_BEYOND * expected))
     return depth, max(depth, _effort_for(question, depth // 2))
 
 
@@ -135,7 +135,7 @@ def _quantised(question: Question) -> tuple[Way, float]:
     if not question.quantised:
         return "scan", float("inf")
     gather = question.costs.quantised_gather * question.dimensions * question.matching
-    scan = question.costs.quantised_scan * question.dimensions * (question.total - question.swept)
+    scan = question.costs.quantised_scan * question.dimensions * question.total
     rescore = question.costs.gather * question.dimensions * 4 * question.k
     return ("quantised gather", gather + rescore) if gather < scan else ("quantised scan", scan + rescore)
 

@@ -17,9 +17,9 @@ from mcp_lakehouse.errors import InvalidInput, LakehouseError, NotFound, Stateme
 from mcp_lakehouse.index.citation import PassageId
 from mcp_lakehouse.index.hits import Hits, check_columns, no_row, place_of
 from mcp_lakehouse.index.index import DatasetIndex
-from mcp_lakehouse.index.keyword_hits import Spread
+from mcp_lakehouse.index.keyword_hits import Spread, Sums
 from mcp_lakehouse.index.requests import Mode, Progress, Query, at_version, checked, nothing_searchable, silent
-from mcp_lakehouse.index.view import Begun, Candidates, View
+from mcp_lakehouse.index.view import Candidates, View
 from mcp_lakehouse.limits import SearchLimits
 from mcp_lakehouse.records import Passage, SearchResult
 from mcp_lakehouse.sql.numbers import Rows
@@ -95,7 +95,7 @@ class Searcher:
         began = time.perf_counter()
         text, mode = checked(query, self._limits)
         plan: dict[str, str] = {}
-        found: list[tuple[View, _Filter | None, Begun | None]] = []
+        found: list[tuple[View, _Filter | None, Sums | None]] = []
         trouble: LakehouseError | None = None
         datasets = self._datasets(query.datasets)
         # Views of older versions, by what they are called; their indexes go when nobody holds them.
@@ -108,13 +108,14 @@ class Searcher:
                 if is_past:
                     held.append(index)
                     past[id(view)] = f"{dataset.name}@{view.dataset.snapshot.version}"
-                vector = self._vector(view, text, mode)
+                # Fails here where its model is missing; the vector is remembered.
+                self._vector(view, text, mode)
                 where = (query.where or "").strip()
                 filtered = bool(where) or view.dataset.snapshot.overlay is not None
                 # How rare a word is among several datasets is known when all their views are.
                 words = _words(text, mode) if len(datasets) == 1 else ""
-                begun = view.begin(words, vector) if filtered else None
-                found.append((view, self._filter(view, where, begun, cancel) if filtered else None, begun))
+                sums = view.sums(words) if filtered else None
+                found.append((view, self._filter(view, where, sums, cancel) if filtered else None, sums))
             except (StatementFailed, InvalidInput) as error:
                 if query.datasets is not None:
                     raise
@@ -211,7 +212,7 @@ class Searcher:
         self,
         view: View,
         chosen: _Filter | None,
-        begun: Begun | None,
+        sums: Sums | None,
         text: str,
         mode: Mode,
         among: Spread | None,
@@ -223,7 +224,7 @@ class Searcher:
         with trace.span("index.search", dataset=dataset.name):
             words = _words(text, mode)
             allowed = chosen.allowed if chosen else None
-            candidates = view.candidates(words, vector, depth=depth, allowed=allowed, among=among, begun=begun)
+            candidates = view.candidates(words, vector, depth=depth, allowed=allowed, among=among, sums=sums)
         if chosen is not None and chosen.asked:
             of = f"{chosen.rows:,} of {dataset.snapshot.rows:,} rows match the filter; "
             candidates = replace(candidates, plan=of + candidates.plan)
@@ -236,10 +237,10 @@ class Searcher:
         embedder = self._index_of(view.dataset).embedder(view.recipe)
         return self._embed(embedder, text) if _telling(text) else None
 
-    def _filter(self, view: View, where: str, begun: Begun | None, cancel: CancelToken) -> _Filter:
+    def _filter(self, view: View, where: str, sums: Sums | None, cancel: CancelToken) -> _Filter:
         """What a condition lets pass. Versions never change, so most conditions need to be asked once.
 
-        What was begun goes on while the condition is asked.
+        The sums go on while the condition is asked.
         """
         key = (id(view), where)
         # The view is kept beside, so that no other one can take its identity meanwhile.
@@ -247,7 +248,7 @@ class Searcher:
         if held is not None:
             return held[1]
         dataset = view.dataset
-        steps = begun.steps() if begun is not None else None
+        steps = sums.steps() if sums is not None else None
         rows, repeatable = self._matching(
             dataset.name, dataset.snapshot.version, where or _EVERY, cancel=cancel, meanwhile=steps
         )

@@ -27,8 +27,6 @@ Scored: TypeAlias = tuple[Positions, Floats]
 # A piece of so many numbers stays near the processor, and numpy's BLAS works it off on the calling thread: with helpers
 # it is little faster on an idle machine, and several times slower on a busy one.
 _NUMBERS = 1_024 * 384
-# A step of a sweep: about a fifth of a millisecond, so that it can stop in time.
-_SWEPT_PIECES = 4
 _LEVELS = 127
 _LONGEST_ROUNDING = 1e-2
 # Rounding errors of a dot product are close to normal; six deviations leave one in a billion.
@@ -116,68 +114,55 @@ def nearest_exact(vectors: Floats, query: Floats, k: int, positions: Positions |
     return best if positions is None else positions[best], scores[best]
 
 
-class Sweep:
-    """Guesses at one query's cosines (of length one) by the quantised copy, which can be begun and gone on with later.
-
-    `done` counts the rows of the copy that were looked at in turn. For one thread.
-    """
+class _Guesses:
+    """Guesses at one query's cosines (of length one) by the quantised copy."""
 
     def __init__(self, quantised: Quantised, query: Floats) -> None:
-        self.query = query
-        self.done = 0
         self._quantised = quantised
+        self._query = query
         self._small, scale = _rounded(query[None, :])
         self._scale = scale[0]
         self._products = _kernel()
-        self._found: Floats | None = None
 
     @property
     def margin(self) -> float:
         """How far below the true cosine a guess may be."""
-        error = float(np.linalg.norm(self.query - self._small[0] * self._scale))
-        return _DEVIATIONS * float(np.hypot(self._quantised.error, error)) / float(np.sqrt(len(self.query)))
-
-    def steps(self) -> Iterator[None]:
-        """Goes on through the rows, a piece for each step."""
-        rows, scales = self._quantised.rows, self._quantised.scales
-        if self._found is None:
-            self._found = np.empty(len(rows), np.float32)
-        for start, end in _pieces(rows.shape, _SWEPT_PIECES, first=self.done):
-            guesses = self._found[start:end]
-            self._products(self._small, rows[start:end], guesses)
-            guesses *= scales[start:end] * self._scale
-            self.done = end
-            yield
+        error = float(np.linalg.norm(self._query - self._small[0] * self._scale))
+        return _DEVIATIONS * float(np.hypot(self._quantised.error, error)) / float(np.sqrt(len(self._query)))
 
     def of_all(self) -> Floats:
         """The guesses for all rows."""
-        for _ in self.steps():
-            pass
-        assert self._found is not None
-        return self._found
+        rows = self._quantised.rows
+        found = np.empty(len(rows), np.float32)
+        for start, end in _pieces(rows.shape):
+            self._products(self._small, rows[start:end], found[start:end])
+        found *= self._quantised.scales * self._scale
+        return found
 
     def of(self, positions: Positions) -> Floats:
         """The guesses for these rows, looking at no others."""
-        rows, scales = self._quantised.rows, self._quantised.scales
+        rows = self._quantised.rows
         found = np.empty(len(positions), np.float32)
         for start, end in _pieces((len(positions), rows.shape[1])):
             self._products(self._small, np.take(rows, positions[start:end], axis=0), found[start:end])
-        found *= scales[positions] * self._scale
+        found *= self._quantised.scales[positions] * self._scale
         return found
 
 
-def nearest_quantised(vectors: Floats, sweep: Sweep, k: int, positions: Positions | None, *, scan: bool) -> Scored:
+def nearest_quantised(
+    vectors: Floats, quantised: Quantised, query: Floats, k: int, positions: Positions | None, *, scan: bool
+) -> Scored:
     """As `nearest_exact`, by the quantised copy: of all rows in turn (`scan`), or of those at `positions` only."""
-    query, margin = sweep.query, sweep.margin
+    guessing = _Guesses(quantised, query)
     if positions is not None and not scan:
-        guesses = sweep.of(positions)
+        guesses = guessing.of(positions)
     else:
-        guesses = sweep.of_all() if positions is None else sweep.of_all()[positions]
+        guesses = guessing.of_all() if positions is None else guessing.of_all()[positions]
     first = top(guesses, min(len(guesses), max(_RESCORED_OF_A_ROW * k, _RESCORED)))
     scores = cosines(vectors, query, first if positions is None else positions[first])
     if len(first) < len(guesses):
         # A row that was left out may still belong in the answer, if rounding put it this much too low.
-        bar = np.partition(scores, len(scores) - k)[len(scores) - k] - margin
+        bar = np.partition(scores, len(scores) - k)[len(scores) - k] - guessing.margin
         if guesses[first[-1]] >= bar:
             many = min(int(np.count_nonzero(guesses >= bar)), max(_WIDEST, _WIDEST_OF_A_ROW * k))
             further = top(guesses, max(many, len(first)))[len(first) :]
@@ -269,7 +254,7 @@ def products_of_numpy(query: NDArray[np.int8], rows: NDArray[np.int8], out: Floa
         np.dot(rows[start:end].astype(np.float32), wide, out=out[start:end])
 
 
-def _pieces(shape: tuple[int, ...], times: int = 1, *, first: int = 0) -> Iterator[tuple[int, int]]:
+def _pieces(shape: tuple[int, ...]) -> Iterator[tuple[int, int]]:
     count, dimensions = shape
-    size = max(1, times * _NUMBERS // max(1, dimensions))
-    return ((start, min(start + size, count)) for start in range(first, count, size))
+    size = max(1, _NUMBERS // max(1, dimensions))
+    return ((start, min(start + size, count)) for start in range(0, count, size))

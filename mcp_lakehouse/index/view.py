@@ -7,7 +7,7 @@ by one. Of base files that the version has no more, the passages stay but are no
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mcp_lakehouse.index.vectors import Sweep
 
 # Above this, adding up the words' scores is faster than fetching hits (measured on 100,000 passages).
 _MANY_HITS = 500
@@ -73,21 +72,6 @@ class Candidates:
     # Whether there may be more: a list was as long as it was to be.
     cut: bool
     plan: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Begun:
-    """Looks at all passages that can begin before it is known which of them are allowed."""
-
-    sweep: Sweep | None
-    sums: Sums | None
-
-    def steps(self) -> Iterator[None]:
-        """Goes on with both, a piece for each step."""
-        if self.sums is not None:
-            yield from self.sums.steps()
-        if self.sweep is not None:
-            yield from self.sweep.steps()
 
 
 @dataclass(slots=True, eq=False)
@@ -176,12 +160,10 @@ class View:
             self._plain[part.ordinal] = len(rows) == count and bool((rows == np.arange(count)).all())
         return self._plain[part.ordinal]
 
-    def begin(self, query: str, vector: NDArray[np.float32] | None) -> Begun:
-        """What `candidates` would look at in any case, for the same query and vector."""
-        sweep = self.base.sweep(vector) if self.base is not None and vector is not None else None
-        return Begun(sweep, self._sums(query, None) if query.strip() else None)
-
-    def _sums(self, query: str, among: Spread | None) -> Sums | None:
+    def sums(self, query: str, among: Spread | None = None) -> Sums | None:
+        """The scores of all passages by keywords, which can be added up before it is known which are allowed."""
+        if not query.strip():
+            return None
         starts = {name: (part.start, len(part.passages)) for name, part in self._by_name.items()}
         return self.keywords.sums(query, starts, self.total, among)
 
@@ -193,12 +175,12 @@ class View:
         depth: int,
         allowed: NDArray[np.bool_] | None,
         among: Spread | None,
-        begun: Begun | None = None,
+        sums: Sums | None = None,
     ) -> Candidates:
         """The best `depth` passages by vector and by keywords. A `vector` of `None` leaves vectors out.
 
         An empty `query` leaves keywords out. `among`: how common its words are in all views searched together.
-        `begun`: what was begun for these, where not all passages are allowed.
+        `sums`: those of this query, where somebody has begun them.
         """
         import numpy as np
 
@@ -213,8 +195,7 @@ class View:
                 (self.tail, self.base_count, None if allowed is None else allowed[self.base_count :]),
             ):
                 if block is not None:
-                    sweep = begun.sweep if begun is not None and not start else None
-                    hits = block.search(vector, depth, allowed=mask, sweep=sweep)
+                    hits = block.search(vector, depth, allowed=mask)
                     found.append(hits.positions + start)
                     if hits.plan.kind == "nothing" and self.base is not None and self.tail is not None:
                         # Nothing of what was replaced, or nothing new: the other one has something to tell.
@@ -223,7 +204,6 @@ class View:
                     plans.append(hits.plan.text + newer)
         by_words, word_scores = np.zeros(0, np.int64), np.zeros(0, np.float32)
         if query.strip():
-            sums = begun.sums if begun is not None else None
             by_words, word_scores = self._by_words(query, depth, allowed, among, sums)
             if vector is None:
                 plans.append("keywords only")
@@ -247,7 +227,7 @@ class View:
             count = int(np.count_nonzero(allowed))
             share = count / max(1, self.total)
             fetches = fetched(depth, share, self.total)
-            sums = sums or self._sums(query, among)
+            sums = sums or self.sums(query, among)
             best = sums.best(depth, allowed) if sums is not None else None
             if best is not None:
                 return best

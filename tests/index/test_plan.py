@@ -25,13 +25,9 @@ def test_few_rows_are_looked_at_themselves() -> None:
 
 def test_medium_sets_go_by_the_quantised_copy() -> None:
     assert choose(replace(FULL, matching=3_000)) == "quantised gather"
-    assert choose(replace(FULL, matching=50_000)) == "quantised gather"
-    assert choose(replace(FULL, matching=80_000)) == "quantised scan"
-
-
-def test_what_is_swept_already_costs_nothing() -> None:
-    assert choose(replace(FULL, matching=10_000, swept=100_000)) == "quantised scan"
-    assert choose(replace(FULL, matching=10_000, swept=10_000)) == "quantised gather"
+    assert choose(replace(FULL, matching=30_000)) == "quantised gather"
+    assert choose(replace(FULL, matching=50_000, graph=False)) == "quantised gather"
+    assert choose(replace(FULL, matching=80_000, graph=False)) == "quantised scan"
 
 
 def test_all_rows_go_by_the_graph_unless_there_are_few_or_k_is_large() -> None:
@@ -75,6 +71,14 @@ def test_a_probe_is_as_sure_of_its_nearer_half_as_a_walk_for_so_many_rows(k: int
     depth, candidates = probe_depth(question)
     assert depth >= 4 * k
     assert candidates >= max(depth, effort(replace(question, k=depth // 2)))
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
+def test_a_probe_looks_as_far_as_the_rows_of_its_filter_are_expected(share: float) -> None:
+    depth, _ = probe_depth(replace(FULL, k=50, matching=round(share * FULL.total)))
+    # Its nearer half has to hold them.
+    assert depth / 2 * share > 50
+    assert choose(replace(FULL, matching=50_000, k=50)) == "probe"
 
 
 def test_more_is_needed_of_a_graph_that_is_worse() -> None:

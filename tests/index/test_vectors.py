@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import random
@@ -20,7 +19,6 @@ from mcp_lakehouse.errors import Cancelled, InvalidInput, StorageFailed
 from mcp_lakehouse.index.sealed import manifest_of
 from mcp_lakehouse.index.vectors import (
     Quantised,
-    Sweep,
     as_query,
     cosines,
     nearest_exact,
@@ -71,23 +69,9 @@ def test_the_quantised_answer_is_the_exact_one(tmp_path: Path, scan: bool, some:
     for number in range(20):
         query = as_query(vectors[number] + vectors[-number], 40)
         exact = nearest_exact(vectors, query, 10, positions, scan=scan)
-        found = nearest_quantised(vectors, Sweep(copy, query), 10, positions, scan=scan)
+        found = nearest_quantised(vectors, copy, query, 10, positions, scan=scan)
         np.testing.assert_allclose(found[1], exact[1], atol=1e-6)
         assert sorted(found[0].tolist()) == sorted(exact[0].tolist())
-
-
-@pytest.mark.parametrize("steps", [0, 1, 3, 100])
-def test_a_sweep_goes_on_where_it_was(tmp_path: Path, steps: int) -> None:
-    vectors = clustered(30_000, 40)[0]
-    copy = quantise(vectors, tmp_path / "copy")
-    begun, whole = Sweep(copy, vectors[7]), Sweep(copy, vectors[7])
-    for _ in itertools.islice(begun.steps(), steps):
-        pass
-    assert (begun.done > 0) == (steps > 0)
-    some = np.arange(0, 30_000, 7)
-    np.testing.assert_array_equal(begun.of(some), whole.of_all()[some])
-    np.testing.assert_array_equal(begun.of_all(), whole.of_all())
-    assert begun.done == 30_000
 
 
 def test_rows_closer_to_each_other_than_their_rounding_are_told_apart(tmp_path: Path) -> None:
@@ -95,7 +79,7 @@ def test_rows_closer_to_each_other_than_their_rounding_are_told_apart(tmp_path: 
     vectors = normalised(clustered(1, 32)[0] + 1e-3 * chance.standard_normal((3_000, 32)))
     copy = quantise(vectors, tmp_path / "copy")
     for query in vectors[:20]:
-        found = nearest_quantised(vectors, Sweep(copy, query), 5, None, scan=True)[1]
+        found = nearest_quantised(vectors, copy, query, 5, None, scan=True)[1]
         np.testing.assert_allclose(found, truth(vectors, query, 5), atol=1e-6)
 
 
@@ -111,7 +95,7 @@ def test_zero_rows_stay_zero(tmp_path: Path, vectors: Floats) -> None:
     rows = np.concatenate([vectors, np.zeros((60, DIMENSIONS), np.float32)])
     copy = quantise(rows, tmp_path / "copy")
     assert not copy.rows[COUNT:].any()
-    found = nearest_quantised(rows, Sweep(copy, vectors[0]), 560, None, scan=True)
+    found = nearest_quantised(rows, copy, vectors[0], 560, None, scan=True)
     np.testing.assert_allclose(found[1], truth(rows, vectors[0], 560), atol=1e-6)
 
 
