@@ -66,7 +66,9 @@ def _measured(column: ColumnStatistics) -> dict[str, object]:
         name: f"{text[: _BOUND_CHARS - 1]}…" if len(text := show.cell(value)) > _BOUND_CHARS else value
         for name, value in bounds.items()
     }
-    return {name: getattr(column, name) for name in _MEASURED} | short
+    # It is an estimate.
+    distinct = None if column.distinct is None else f"~{column.distinct}"
+    return {name: getattr(column, name) for name in _MEASURED} | short | {"distinct": distinct}
 
 
 def _tell(found: DatasetDescription) -> None:
