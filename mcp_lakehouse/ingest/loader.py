@@ -38,7 +38,7 @@ def preload() -> None:
     What reads rarer formats, Arrow's library among it, comes when it is needed: it takes as long to load as all the
     rest, and most files are read without it.
     """
-    import duckdb  # noqa: F401
+    import duckdb  # noqa: F401  # loaded here, used by workers
     import pytz  # noqa: F401  # duckdb imports it when it meets a time zone
 
 

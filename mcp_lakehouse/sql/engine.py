@@ -44,8 +44,8 @@ _TREE_DEPTH = 5_000
 
 def preload() -> None:
     """Import what every worker of the role needs."""
-    import duckdb  # noqa: F401
-    import pyarrow.ipc  # noqa: F401
+    import duckdb  # noqa: F401  # loaded here, used by workers
+    import pyarrow.ipc  # noqa: F401  # likewise
     import pytz  # noqa: F401  # duckdb imports it when it meets a time zone
 
 
