@@ -97,8 +97,8 @@ def _line(lake: Lakehouse, peer: Callable[[str, Floats, str], int], rows: Rows, 
             text, vector, where = base.asked[number], base.queries[number], chosen.where if chosen.column else ""
             mine.append(partial(lake.search, text, "texts", where or None, K))
             other.append(partial(peer, text, vector, where))
-            # Another way to say the same, for a condition that was asked before is remembered.
-            new.append(partial(lake.search, text, "texts", f"{where} AND id > -{number + 1}" if where else None, K))
+            # The same in other words, for a condition that was asked before is remembered.
+            new.append(partial(lake.search, text, "texts", f"{where} -- {number}" if where else None, K))
         plan = plan or mine[0]().plan["texts"].rsplit("; ", 1)[-1].split(" over")[0]
         for calls, seconds, warm_up in ((mine, ours, True), (other, theirs, True), (new, fresh, False)):
             seconds += _timed(calls, warm_up=warm_up)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 KIND, KEY, TEXT, DROPPED_AT, EPOCH = (f"lakehouse.{name}" for name in ("kind", "key", "text", "dropped_at", "epoch"))
 # Of a dropped dataset: until when it is not vacuumed, and the version (with its time) that removed it.
@@ -53,4 +54,10 @@ def loaded_contents(transactions: Iterable[str], epoch: int) -> list[str]:
 
 def listed(value: str | None) -> list[str]:
     """The names that a property holds."""
-    return list(json.loads(value)) if value else []
+    return list(_listed(value)) if value else []
+
+
+@lru_cache(maxsize=256)
+def _listed(value: str) -> tuple[str, ...]:
+    # A search asks a few times for each hit.
+    return tuple(json.loads(value))

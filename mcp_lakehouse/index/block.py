@@ -125,20 +125,38 @@ class Block:
         *,
         allowed: NDArray[np.generic] | None = None,
         exact: bool = False,
+        near: Positions | None = None,
     ) -> Found:
         """The k rows nearest to the query; fewer where fewer are allowed.
 
-        `allowed` is a bool for each row, or positions; `exact` takes the vectors themselves whatever it costs. A zero
-        query (a text without a known word) is near to nothing: nothing is found. Raises `InvalidInput`.
+        `allowed` is a bool for each row, or positions; `exact` takes the vectors themselves whatever it costs; `near`
+        is what the method of that name gave for this query. A zero query (a text without a known word) is near to
+        nothing: nothing is found. Raises `InvalidInput`.
         """
         if k < 1:
             raise InvalidInput(f"k is {k}", hint="ask for at least one row")
         vector = as_query(query, self.dimensions)
         rows = self._rows(allowed)
-        question = Question(
-            matching=rows.count,
+        question = self._question(rows.count, k if vector.any() else 0, exact=exact)
+        way, (positions, scores) = self._serve(vector, question, rows, near)
+        return Found(positions, scores, Plan(kind_of(way), rows.count, len(self)))
+
+    def near(self, query: NDArray[np.generic], k: int, share: float) -> Positions | None:
+        """The nearest of all rows, nearest first: those a search for k would look at that lets such a share pass.
+
+        `None` where it would not look at them. Raises `InvalidInput`.
+        """
+        vector = as_query(query, self.dimensions)
+        question = self._question(int(share * len(self)), k if vector.any() else 0)
+        if self._graph is None or choose(question) != "probe":
+            return None
+        return self._graph.nearest(vector, probe_depth(question)[1], None)
+
+    def _question(self, matching: int, k: int, *, exact: bool = False) -> Question:
+        return Question(
+            matching=matching,
             total=len(self),
-            k=min(k, rows.count) if vector.any() else 0,
+            k=min(k, matching),
             dimensions=self.dimensions,
             quantised=self._quantised is not None,
             graph=self._graph is not None,
@@ -146,18 +164,16 @@ class Block:
             effort=self._effort,
             costs=self._costs,
         )
-        way, (positions, scores) = self._serve(vector, question, rows)
-        return Found(positions, scores, Plan(kind_of(way), rows.count, len(self)))
 
     def cosines(self, query: NDArray[np.generic], positions: NDArray[np.integer]) -> Floats:
         """The true cosines of these rows, in their order; raises `InvalidInput`."""
         return cosines(self._vectors, as_query(query, self.dimensions), self._in_range(positions))
 
-    def _serve(self, query: Floats, question: Question, rows: _Allowed) -> tuple[Way, Scored]:
+    def _serve(self, query: Floats, question: Question, rows: _Allowed, near: Positions | None) -> tuple[Way, Scored]:
         way = choose(question)
         found: Scored | None = None
         if way == "probe":
-            found, passing = self._probe(query, question, rows)
+            found, passing = self._probe(query, question, rows, near)
             way = "graph" if found is not None else choose(question, passing=passing)
         if found is None and way == "graph":
             found = self._walk(query, question, rows)
@@ -165,13 +181,16 @@ class Block:
                 way = choose(replace(question, graph=False))
         return way, found if found is not None else self._every(query, question, rows, way)
 
-    def _probe(self, query: Floats, question: Question, rows: _Allowed) -> tuple[Scored | None, float]:
+    def _probe(
+        self, query: Floats, question: Question, rows: _Allowed, near: Positions | None
+    ) -> tuple[Scored | None, float]:
         """Look at the nearest of all rows: the answer if enough of them match, else the share that does."""
         graph, mask = self._graph, rows.as_mask(len(self))
         assert graph is not None
         assert mask is not None
         depth, candidates = probe_depth(question)
-        near = graph.nearest(query, candidates, None)
+        if near is None or len(near) < candidates:
+            near = graph.nearest(query, candidates, None)
         if near is None:
             return None, 0.0
         near = near[:depth]

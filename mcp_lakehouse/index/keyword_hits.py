@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -73,106 +72,97 @@ def read_parts(searcher: tantivy.Searcher) -> dict[str, Part]:
     return parts
 
 
-def found(
-    reader: Reader, query: tantivy.Query, limit: int, allowed: Allowed | None, share: float
-) -> list[tuple[str, int, float]]:
-    """Fetches more and more of the best until enough of them are allowed, or there are no more."""
-    total = reader.searcher.num_docs
-    want = limit if allowed is None else fetched(limit, share, total)
-    while True:
-        want = min(want, total)
-        hits = reader.searcher.search(query, want, count=False).hits
-        places = np.array(reader.searcher.fast_field_values("key", [address for _, address in hits]), np.int64)
-        ordinals, numbers = places >> NUMBER_BITS, places & _NUMBERS
-        kept = np.arange(len(hits)) if allowed is None else np.flatnonzero(_mask(reader, ordinals, numbers, allowed))
-        if len(kept) >= limit or len(hits) < want or want == total:
-            break
-        want = max(4 * want, int(1.3 * limit * len(hits) / max(1, len(kept))))
-    # They come best first; of equal ones the first in the dataset.
-    kept = kept[: _with_equals(hits, kept, limit)]
-    scores = np.array([hits[each][0] for each in kept.tolist()], np.float32)
-    order = np.lexsort((places[kept], -scores))[:limit]
-    return _listed(reader, places[kept[order]], scores[order])
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best passages of a state for a query, best first: `places` int64 and `scores` float32, both (n,).
 
-
-class Sums:
-    """BM25 of all passages for the words of a query, added up word by word, whichever may be found in the end.
-
-    `starts` says for each part where its passages begin, and how many there are; `total` counts those of all parts.
-    `failing` turns the library's errors into ours. For one thread.
+    `whole`: there are no more.
     """
 
-    def __init__(
-        self,
-        reader: Reader,
-        weights: Mapping[str, float],
-        starts: Mapping[str, tuple[int, int]],
-        total: int,
-        failing: Callable[[], AbstractContextManager[None]],
-    ) -> None:
-        self._reader = reader
-        self._failing = failing
-        self._weights = weights
-        self._places = [(reader.parts[name].ordinal, *place) for name, place in starts.items() if name in reader.parts]
-        self._total = total
-        # Of the passages with one of the words: their positions, and their scores.
-        self._scored: tuple[NDArray[np.int64], NDArray[np.float32]] | None = None
-        self._left: Iterator[None] | None = None
+    reader: Reader
+    query: tantivy.Query
+    places: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    whole: bool
 
-    def steps(self) -> Iterator[None]:
-        """Goes on, a word for each step; ends at once where there is too much to read for that."""
-        if self._left is None:
-            self._left = self._adding()
-        return self._left
+    def which(self, allowed: Allowed | None) -> NDArray[np.intp]:
+        """Those that may be found, by their numbers among these."""
+        if allowed is None:
+            return np.arange(len(self.places))
+        ordinals, numbers = self.places >> NUMBER_BITS, self.places & _NUMBERS
+        return np.flatnonzero(_mask(self.reader, ordinals, numbers, allowed))
 
-    def best(self, limit: int, allowed: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:
-        """Positions and scores of the best `limit` that are `allowed`, best first; `None` where too much is to read."""
-        for _ in self.steps():
-            pass
-        if self._scored is None:
-            return None
-        positions, scores = self._scored
-        kept = allowed[positions]
-        positions, scores = positions[kept], scores[kept]
-        best = top(scores, limit)
-        return positions[best], scores[best]
-
-    def learn(self) -> None:
-        """Have less to read for the next query like this one."""
-        with self._failing():
-            self._reader.postings.learn(list(self._weights))
-
-    def _adding(self) -> Iterator[None]:
-        with self._failing():
-            postings = self._reader.postings.of(list(self._weights))
-        if postings is None:
-            return
-        sums = np.zeros(self._total, np.float64)
-        for posting, weight in zip(postings, self._weights.values(), strict=True):
-            for ordinal, start, count in self._places:
-                first = ordinal << NUMBER_BITS
-                low, high = np.searchsorted(posting.keys, (first, first + count))
-                # No passage is there twice for one word.
-                sums[posting.keys[low:high] + (start - first)] += posting.scores[low:high] * np.float32(weight)
-            yield
-        # The comparison first: of flags numpy finds the places several times as fast as of numbers.
-        positions = np.flatnonzero(sums != 0)
-        self._scored = positions, sums[positions].astype(np.float32)
+    def first(self, kept: NDArray[np.intp], limit: int) -> list[tuple[str, int, float]]:
+        """The best `limit` of `kept`; of equal ones the first in the dataset."""
+        kept = kept[: _with_equals(self.scores, kept, limit)]
+        places, scores = self.places[kept], self.scores[kept]
+        order = np.lexsort((places, -scores))[:limit]
+        ordinals, numbers = (places[order] >> NUMBER_BITS).tolist(), (places[order] & _NUMBERS).tolist()
+        return [
+            (self.reader.names[ordinal], number, score)
+            for ordinal, number, score in zip(ordinals, numbers, scores[order].tolist(), strict=True)
+        ]
 
 
-def _listed(reader: Reader, places: NDArray[np.int64], scores: NDArray[np.float32]) -> list[tuple[str, int, float]]:
-    ordinals, numbers = (places >> NUMBER_BITS).tolist(), (places & _NUMBERS).tolist()
-    return [(reader.names[o], n, s) for o, n, s in zip(ordinals, numbers, scores.tolist(), strict=True)]
+def fetch(reader: Reader, query: tantivy.Query, many: int) -> Best:
+    """The best `many` of all passages."""
+    many = min(many, reader.searcher.num_docs)
+    hits = reader.searcher.search(query, many, count=False).hits
+    places = np.array(reader.searcher.fast_field_values("key", [address for _, address in hits]), np.int64)
+    scores = np.fromiter((score for score, _ in hits), np.float32, len(hits))
+    return Best(reader, query, places, scores, len(hits) < many or many == reader.searcher.num_docs)
 
 
-def fetched(limit: int, share: float, total: int) -> int:
+def found(best: Best, limit: int, allowed: Allowed | None) -> list[tuple[str, int, float]]:
+    """The best `limit` that are allowed, fetching more and more until there are enough, or no more."""
+    while True:
+        kept = best.which(allowed)
+        if len(kept) >= limit or best.whole:
+            return best.first(kept, limit)
+        many = len(best.places)
+        best = fetch(best.reader, best.query, max(4 * many, int(1.3 * limit * many / max(1, len(kept)))))
+
+
+def added(
+    reader: Reader,
+    weights: Mapping[str, float],
+    starts: Mapping[str, tuple[int, int]],
+    allowed: NDArray[np.bool_],
+    limit: int,
+    instead_of: int,
+) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:
+    """Positions and scores of the best `limit` that are `allowed`, their words' scores added up; best first.
+
+    `starts` says for each part where its passages begin, and how many there are. `None` where that would be to read
+    more than `instead_of` hits.
+    """
+    postings = reader.postings.of(list(weights), instead_of)
+    if postings is None:
+        return None
+    places = [(reader.parts[name].ordinal, *place) for name, place in starts.items() if name in reader.parts]
+    positions, scores = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
+    for posting, weight in zip(postings, weights.values(), strict=True):
+        for ordinal, start, count in places:
+            first = ordinal << NUMBER_BITS
+            low, high = np.searchsorted(posting.keys, (first, first + count))
+            here = posting.keys[low:high] + (start - first)
+            may = allowed[here]
+            positions.append(here[may])
+            scores.append(posting.scores[low:high][may] * np.float32(weight))
+    having, which = np.unique(np.concatenate(positions), return_inverse=True)
+    sums = np.bincount(which, np.concatenate(scores), minlength=len(having)).astype(np.float32)
+    best = top(sums, limit)
+    return having[best], sums[best]
+
+
+def fetched(limit: int, share: float) -> int:
     """How many are fetched at first, so that `limit` of them are probably among the share that is allowed."""
-    return 4 * limit + int(1.3 * limit / max(share, 1 / max(1, total)))
+    return 4 * limit + int(1.3 * limit / share)
 
 
-def _with_equals(hits: Sequence[tuple[float, object]], kept: NDArray[np.int64], limit: int) -> int:
+def _with_equals(scores: NDArray[np.float32], kept: NDArray[np.intp], limit: int) -> int:
     end = min(limit, len(kept))
-    while 0 < end < len(kept) and hits[kept[end]][0] == hits[kept[end - 1]][0]:
+    while 0 < end < len(kept) and scores[kept[end]] == scores[kept[end - 1]]:
         end += 1
     return end
 

@@ -12,7 +12,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -26,10 +25,13 @@ from mcp_lakehouse.index.analysis import ANALYSIS, Analyser
 from mcp_lakehouse.index.keyword_hits import (
     NUMBER_BITS,
     Allowed,
+    Best,
     Part,
     Reader,
     Spread,
-    Sums,
+    added,
+    fetch,
+    fetched,
     found,
     read_parts,
 )
@@ -165,29 +167,48 @@ class Keywords:
 
         Any text is a valid query; one without words finds nothing. A word that occurs twice counts twice.
         `among` says how common words are in all indexes that are searched together, so that scores compare.
-        `share` is about the share of passages that are allowed; `only` gives their numbers where they are few.
+        `share` (above 0) is about that of the passages that are allowed; `only` gives their numbers where they are few.
         """
-        reader = self._current()
-        if reader is None or limit < 1 or not reader.parts:
-            return []
         with self._failing("search"):
-            weights = self._weights(reader.searcher, query, among)
-            if not weights:
+            reader, weights = self._weighed(query, among)
+            if reader is None or limit < 1 or not weights:
                 return []
             words = self._any_of(weights)
             if only is not None:
-                words, allowed, share = self._among_these(reader, words, only), None, 1.0
-            return found(reader, words, limit, allowed, share)
+                words, allowed = self._among_these(reader, words, only), None
+            many = limit if allowed is None else fetched(limit, share)
+            return found(fetch(reader, words, many), limit, allowed)
 
-    def sums(
-        self, query: str, starts: Mapping[str, tuple[int, int]], total: int, among: Spread | None = None
-    ) -> Sums | None:
-        """What adds up the scores of all passages, where `search` looks for the best; `None` where there are none."""
-        reader = self._current()
+    def best(self, query: str, many: int) -> Best | None:
+        """The best `many` passages, before it is known which may be found; `None` where there are none."""
         with self._failing("search"):
-            weights = self._weights(reader.searcher, query, among) if reader is not None and reader.parts else {}
-        failing = partial(self._failing, "search")
-        return Sums(reader, weights, starts, total, failing) if reader is not None and weights else None
+            reader, weights = self._weighed(query)
+            return fetch(reader, self._any_of(weights), many) if reader is not None and weights else None
+
+    def reading(self, query: str) -> Iterator[None]:
+        """In small steps, read what `added` needs for a query."""
+        with self._failing("search"):
+            reader, weights = self._weighed(query)
+            if reader is not None:
+                yield from reader.postings.reading(list(weights))
+
+    def added(
+        self,
+        query: str,
+        limit: int,
+        starts: Mapping[str, tuple[int, int]],
+        allowed: NDArray[np.bool_],
+        among: Spread | None = None,
+        *,
+        instead_of: int,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:
+        """As `search`, by adding up the scores of each word over the allowed passages: see `keyword_hits.added`.
+
+        `None` where more would have to be read for it than the hits `instead_of` which it is done.
+        """
+        with self._failing("search"):
+            reader, weights = self._weighed(query, among)
+            return added(reader, weights, starts, allowed, limit, instead_of) if reader is not None else None
 
     def close(self) -> None:
         """Drop what was not committed; a second call does nothing. Searching goes on to work."""
@@ -195,8 +216,12 @@ class Keywords:
             self._writing = None
             self._states.abandon()
 
-    def _weights(self, searcher: tantivy.Searcher, query: str, among: Spread | None) -> dict[str, float]:
-        """The query's words that occur here, the rarest first, and what the BM25 score of each counts."""
+    def _weighed(self, query: str, among: Spread | None = None) -> tuple[Reader | None, dict[str, float]]:
+        """The state that counts, and what the BM25 of each word of the query counts that occurs there, rarest first."""
+        reader = self._current()
+        if reader is None or not reader.parts:
+            return None, {}
+        searcher = reader.searcher
         counts = Counter(self._analyser.words(query[:_QUERY_CHARS]))
         spread = {word: searcher.doc_freq("body", word) for word in counts}
         present = sorted((word for word in counts if spread[word]), key=lambda word: (spread[word], word))
@@ -205,7 +230,7 @@ class Keywords:
             # The library weighs a word by how rare it is here; what counts is how rare it is among all.
             here = Spread(searcher.num_docs, spread)
             weights = {word: weight * among.rarity(word) / here.rarity(word) for word, weight in weights.items()}
-        return weights
+        return reader, weights
 
     def _any_of(self, weights: Mapping[str, float]) -> tantivy.Query:
         import tantivy

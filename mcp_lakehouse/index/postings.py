@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 # Of one state of one index.
 _BYTES = 96 * MIB
 _BYTES_OF_A_PASSAGE = 12
-# What is read for one search, so that none takes much longer than fetching hits would; and of one word at most.
-_READ = 10_000
+# The most common word that is read: that takes a tenth of a second.
 _WORD = 200_000
+# The most common one that is read in passing: a millisecond or two.
+_STEP = 4_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,36 +48,48 @@ class Postings:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, Posting] = OrderedDict()
         self._bytes = 0
+        # Hits that were fetched for want of a word.
+        self._spent = 0
 
-    def of(self, words: Sequence[str]) -> list[Posting] | None:
-        """The postings of words, in their order; `None` where too much would have to be read for them."""
+    def of(self, words: Sequence[str], instead_of: int) -> list[Posting] | None:
+        """The postings of words, in their order; `None` where it is cheaper to fetch so many hits instead.
+
+        Fetching again and again pays in the end for reading a word (as one buys skis once their rent came to as much),
+        so that reading never takes more time than fetching did.
+        """
         with self._lock:
             kept = {word: self._kept[word] for word in words if word in self._kept}
             for word in kept:
                 self._kept.move_to_end(word)
-        counts = self._counts(words, kept)
-        if sum(counts.values()) > _READ:
+        counts = {word: self._searcher.doc_freq("body", word) for word in words if word not in kept}
+        if sum(counts.values()) > instead_of:
+            self._save_for(counts, instead_of)
             return None
         for word, count in counts.items():
             kept[word] = self._read(word, count)
         return [kept[word] for word in words]
 
-    def learn(self, words: Sequence[str]) -> None:
-        """Read the most common of too many words, so that later searches find less to read.
-
-        Only if there is room for each of them: a search needs all of its words.
-        """
+    def reading(self, words: Sequence[str]) -> Iterator[None]:
+        """Read words that are not kept, one for each step, the rarest first: for whoever has to wait anyway."""
         with self._lock:
-            kept = self._kept.keys() & set(words)
-        counts = self._counts(words, kept)
-        word = max(counts, key=lambda each: counts[each], default=None)
-        if word is None or counts[word] > _WORD:
-            return
-        if self._bytes + sum(counts.values()) * _BYTES_OF_A_PASSAGE <= _BYTES:
-            self._read(word, counts[word])
+            wanted = [word for word in words if word not in self._kept]
+        for count, word in sorted((self._searcher.doc_freq("body", word), word) for word in wanted):
+            if count > _STEP or self._bytes + count * _BYTES_OF_A_PASSAGE > _BYTES:
+                return
+            self._read(word, count)
+            yield
 
-    def _counts(self, words: Sequence[str], kept: Container[str]) -> dict[str, int]:
-        return {word: self._searcher.doc_freq("body", word) for word in words if word not in kept}
+    def _save_for(self, counts: Mapping[str, int], spent: int) -> None:
+        """Read the most common of these words once as much was spent, if there is room for each: all are needed."""
+        word = max(counts, key=lambda each: counts[each])
+        with self._lock:
+            if self._bytes + sum(counts.values()) * _BYTES_OF_A_PASSAGE > _BYTES:
+                return
+            self._spent = min(self._spent + spent, _WORD)
+            if counts[word] > self._spent:
+                return
+            self._spent -= counts[word]
+        self._read(word, counts[word])
 
     def _read(self, word: str, count: int) -> Posting:
         hits = self._searcher.search(self._query(word), max(1, count), count=False).hits

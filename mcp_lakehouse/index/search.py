@@ -14,10 +14,11 @@ from mcp_lakehouse import trace
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.catalog.catalog import Catalog, Dataset
 from mcp_lakehouse.errors import InvalidInput, LakehouseError, NotFound, StatementFailed
+from mcp_lakehouse.index.ahead import Ahead
 from mcp_lakehouse.index.citation import PassageId
 from mcp_lakehouse.index.hits import Hits, check_columns, no_row, place_of
 from mcp_lakehouse.index.index import DatasetIndex
-from mcp_lakehouse.index.keyword_hits import Spread, Sums
+from mcp_lakehouse.index.keyword_hits import Spread
 from mcp_lakehouse.index.requests import Mode, Progress, Query, at_version, checked, nothing_searchable, silent
 from mcp_lakehouse.index.view import Candidates, View
 from mcp_lakehouse.limits import SearchLimits
@@ -34,6 +35,8 @@ _CONTEXT_CHARS = 300
 # The condition that leaves the rows of a version, of those in its files.
 _EVERY = "true"
 _VERSIONS_SEEN = 4
+# What a filter is taken to let pass before there was one.
+_USUAL_SHARE = 0.1
 
 
 _MISSING_COLUMN = re.compile(r'Referenced column ("[^"]*")')
@@ -89,13 +92,16 @@ class Searcher:
         self._embedded: OrderedDict[tuple[str, str], NDArray[np.float32]] = OrderedDict()
         self._rows_seen: OrderedDict[tuple[str, int, datetime], Rows] = OrderedDict()
         self._filtered: OrderedDict[tuple[int, str], tuple[View, _Filter]] = OrderedDict()
+        # Of the rows that the last filter let pass.
+        self._share = _USUAL_SHARE
 
     def search(self, query: Query, *, progress: Progress, cancel: CancelToken) -> SearchResult:
         """The best `k` passages. Raises `InvalidInput`, `NotFound`, what the filter raises, and `Cancelled`."""
         began = time.perf_counter()
         text, mode = checked(query, self._limits)
+        depth = max(self._limits.depth, self._limits.depth_of_a_hit * query.k)
         plan: dict[str, str] = {}
-        found: list[tuple[View, _Filter | None, Sums | None]] = []
+        found: list[tuple[View, _Filter | None, Ahead]] = []
         trouble: LakehouseError | None = None
         datasets = self._datasets(query.datasets)
         # Views of older versions, by what they are called; their indexes go when nobody holds them.
@@ -108,14 +114,14 @@ class Searcher:
                 if is_past:
                     held.append(index)
                     past[id(view)] = f"{dataset.name}@{view.dataset.snapshot.version}"
-                # Fails here where its model is missing; the vector is remembered.
-                self._vector(view, text, mode)
+                # Fails here where its model is missing.
+                vector = self._vector(view, text, mode)
                 where = (query.where or "").strip()
                 filtered = bool(where) or view.dataset.snapshot.overlay is not None
                 # How rare a word is among several datasets is known when all their views are.
                 words = _words(text, mode) if len(datasets) == 1 else ""
-                sums = view.sums(words) if filtered else None
-                found.append((view, self._filter(view, where, sums, cancel) if filtered else None, sums))
+                ahead = view.ahead(words, vector, depth, self._share)
+                found.append((view, self._filter(view, where, ahead, cancel) if filtered else None, ahead))
             except (StatementFailed, InvalidInput) as error:
                 if query.datasets is not None:
                     raise
@@ -126,7 +132,6 @@ class Searcher:
         among = sum((view.keywords.spread(text) for view, _, _ in found), Spread(0, {})) if len(found) > 1 else None
         if not found and trouble is not None:
             raise trouble
-        depth = max(self._limits.depth, self._limits.depth_of_a_hit * query.k)
         while True:
             sources = [self._source(*each, text, mode, among, depth) for each in found]
             best = self._ranked(sources, text, mode, query.k)
@@ -212,7 +217,7 @@ class Searcher:
         self,
         view: View,
         chosen: _Filter | None,
-        sums: Sums | None,
+        ahead: Ahead,
         text: str,
         mode: Mode,
         among: Spread | None,
@@ -220,11 +225,10 @@ class Searcher:
     ) -> _Source:
         dataset = view.dataset
         embedder = None if mode == "keyword" else self._index_of(dataset).embedder(view.recipe)
-        vector = self._vector(view, text, mode)
         with trace.span("index.search", dataset=dataset.name):
             words = _words(text, mode)
             allowed = chosen.allowed if chosen else None
-            candidates = view.candidates(words, vector, depth=depth, allowed=allowed, among=among, sums=sums)
+            candidates = view.candidates(words, ahead.vector, depth=depth, allowed=allowed, among=among, ahead=ahead)
         if chosen is not None and chosen.asked:
             of = f"{chosen.rows:,} of {dataset.snapshot.rows:,} rows match the filter; "
             candidates = replace(candidates, plan=of + candidates.plan)
@@ -237,10 +241,10 @@ class Searcher:
         embedder = self._index_of(view.dataset).embedder(view.recipe)
         return self._embed(embedder, text) if _telling(text) else None
 
-    def _filter(self, view: View, where: str, sums: Sums | None, cancel: CancelToken) -> _Filter:
+    def _filter(self, view: View, where: str, ahead: Ahead, cancel: CancelToken) -> _Filter:
         """What a condition lets pass. Versions never change, so most conditions need to be asked once.
 
-        The sums go on while the condition is asked.
+        While it is asked, `ahead` goes on.
         """
         key = (id(view), where)
         # The view is kept beside, so that no other one can take its identity meanwhile.
@@ -248,11 +252,10 @@ class Searcher:
         if held is not None:
             return held[1]
         dataset = view.dataset
-        steps = sums.steps() if sums is not None else None
-        rows, repeatable = self._matching(
-            dataset.name, dataset.snapshot.version, where or _EVERY, cancel=cancel, meanwhile=steps
-        )
+        version, steps = dataset.snapshot.version, ahead.steps()
+        rows, repeatable = self._matching(dataset.name, version, where or _EVERY, cancel=cancel, meanwhile=steps)
         found = _Filter(view.positions_of(rows), len(rows), bool(where))
+        self._share = max(found.rows, 1) / max(dataset.snapshot.rows, 1)
         if repeatable:
             self._filtered[key] = (view, found)
             while len(self._filtered) > self._limits.kept_filters:

@@ -7,13 +7,14 @@ by one. Of base files that the version has no more, the passages stay but are no
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mcp_lakehouse.catalog.catalog import Dataset
+from mcp_lakehouse.index.ahead import FETCHED, Ahead
 from mcp_lakehouse.index.block import Block
-from mcp_lakehouse.index.keyword_hits import Spread, Sums, fetched
+from mcp_lakehouse.index.keyword_hits import Allowed, Spread, fetched
 from mcp_lakehouse.index.keywords import Keywords
 from mcp_lakehouse.index.names import leaf
 from mcp_lakehouse.index.passages import HASH_BYTES, Passages
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-# Above this, adding up the words' scores is faster than fetching hits (measured on 100,000 passages).
-_MANY_HITS = 500
 # Naming a passage to the keyword index takes as long as fetching so many of its hits (measured).
 _NAMED_HITS = 14
 
@@ -91,7 +90,7 @@ class View:
     _by_ordinal: Mapping[int, Part] = field(init=False)
     _by_name: Mapping[str, Part] = field(init=False)
     _starts: list[int] = field(init=False)
-    _plain: dict[int, bool] = field(init=False, default_factory=dict)
+    _rows_with_text: dict[int, NDArray[np.bool_] | None] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._by_ordinal = {part.ordinal: part for part in self.parts if part.ordinal >= 0}
@@ -146,26 +145,26 @@ class View:
         allowed = np.zeros(self.total, np.bool_)
         for ordinal, part in self._by_ordinal.items():
             chosen = rows.of_file(ordinal, part.passages.file_rows)
-            if not self._is_plain(part):
-                chosen = chosen[part.passages.rows]
-            allowed[part.start : part.start + len(part.passages)] = chosen
+            with_text = self._with_text(part)
+            # To leave rows out takes a third of the time of looking up the row of each passage.
+            of_passages = chosen.take(part.passages.rows) if with_text is None else chosen[with_text]
+            allowed[part.start : part.start + len(part.passages)] = of_passages
         return allowed
 
-    def _is_plain(self, part: Part) -> bool:
-        """Whether each row of the part's file is one passage, in order."""
+    def _with_text(self, part: Part) -> NDArray[np.bool_] | None:
+        """Which rows of the part's file are a passage; `None` where one of them is several."""
         import numpy as np
 
-        if part.ordinal not in self._plain:
-            rows, count = part.passages.rows, part.passages.file_rows
-            self._plain[part.ordinal] = len(rows) == count and bool((rows == np.arange(count)).all())
-        return self._plain[part.ordinal]
+        if part.ordinal not in self._rows_with_text:
+            rows = part.passages.rows
+            found = np.zeros(part.passages.file_rows, np.bool_)
+            found[rows] = True
+            self._rows_with_text[part.ordinal] = found if np.count_nonzero(found) == len(rows) else None
+        return self._rows_with_text[part.ordinal]
 
-    def sums(self, query: str, among: Spread | None = None) -> Sums | None:
-        """The scores of all passages by keywords, which can be added up before it is known which are allowed."""
-        if not query.strip():
-            return None
-        starts = {name: (part.start, len(part.passages)) for name, part in self._by_name.items()}
-        return self.keywords.sums(query, starts, self.total, among)
+    def ahead(self, query: str, vector: NDArray[np.float32] | None, depth: int, share: float) -> Ahead:
+        """What can be done for `candidates` before it is known which passages are allowed: probably such a share."""
+        return Ahead(self.keywords, self.base, query.strip(), vector, depth, share)
 
     def candidates(
         self,
@@ -175,12 +174,12 @@ class View:
         depth: int,
         allowed: NDArray[np.bool_] | None,
         among: Spread | None,
-        sums: Sums | None = None,
+        ahead: Ahead | None = None,
     ) -> Candidates:
         """The best `depth` passages by vector and by keywords. A `vector` of `None` leaves vectors out.
 
         An empty `query` leaves keywords out. `among`: how common its words are in all views searched together.
-        `sums`: those of this query, where somebody has begun them.
+        `ahead`: that of this query, if it was begun.
         """
         import numpy as np
 
@@ -190,12 +189,13 @@ class View:
         if self.live is not None:
             base_allowed = self.live if base_allowed is None else base_allowed & self.live
         if vector is not None:
-            for block, start, mask in (
-                (self.base, 0, base_allowed),
-                (self.tail, self.base_count, None if allowed is None else allowed[self.base_count :]),
+            tail_allowed = None if allowed is None else allowed[self.base_count :]
+            for block, start, mask, near in (
+                (self.base, 0, base_allowed, ahead.near if ahead is not None else None),
+                (self.tail, self.base_count, tail_allowed, None),
             ):
                 if block is not None:
-                    hits = block.search(vector, depth, allowed=mask)
+                    hits = block.search(vector, depth, allowed=mask, near=near)
                     found.append(hits.positions + start)
                     if hits.plan.kind == "nothing" and self.base is not None and self.tail is not None:
                         # Nothing of what was replaced, or nothing new: the other one has something to tell.
@@ -204,7 +204,7 @@ class View:
                     plans.append(hits.plan.text + newer)
         by_words, word_scores = np.zeros(0, np.int64), np.zeros(0, np.float32)
         if query.strip():
-            by_words, word_scores = self._by_words(query, depth, allowed, among, sums)
+            by_words, word_scores = self._by_words(query, depth, allowed, among, ahead)
             if vector is None:
                 plans.append("keywords only")
         positions = np.unique(np.concatenate([*found, by_words]))
@@ -216,35 +216,48 @@ class View:
         return Candidates(positions, cosines, bm25, mean, self.total, cut, "; ".join(plans) or "nothing to compare")
 
     def _by_words(
-        self, query: str, depth: int, allowed: NDArray[np.bool_] | None, among: Spread | None, sums: Sums | None
+        self, query: str, depth: int, allowed: NDArray[np.bool_] | None, among: Spread | None, ahead: Ahead | None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Positions and BM25 of the best `depth` of the allowed passages."""
         import numpy as np
 
-        everything = None if allowed is None and self._complete() else self._mask(allowed)
+        may = None if allowed is None and self._complete() else self._mask(allowed)
         share, only = 1.0, None
         if allowed is not None:
             count = int(np.count_nonzero(allowed))
-            share = count / max(1, self.total)
-            fetches = fetched(depth, share, self.total)
-            sums = sums or self.sums(query, among)
-            best = sums.best(depth, allowed) if sums is not None else None
-            if best is not None:
-                return best
-            if count * _NAMED_HITS <= fetches:
+            share = max(1, count) / max(1, self.total)
+            if ahead is not None and ahead.best is not None:
+                kept = ahead.best.which(may)
+                if len(kept) >= depth or ahead.best.whole:
+                    return self._positions(ahead.best.first(kept, depth))
+                # Of what the words are near to, fewer may be allowed than of the rest.
+                share = min(share, max(1, len(kept)) / max(1, len(ahead.best.places)))
+            fetches, named = fetched(depth, share), count * _NAMED_HITS
+            # Above this, adding up the words' scores is faster than fetching hits (measured on 100,000 passages).
+            if fetches > FETCHED:
+                best = self.keywords.added(query, depth, self._places(), allowed, among, instead_of=min(fetches, named))
+                if best is not None:
+                    return best
+            if named <= fetches:
                 only = {
                     name: np.flatnonzero(allowed[part.start : part.start + len(part.passages)])
                     for name, part in self._by_name.items()
                 }
-            elif sums is not None and fetches > _MANY_HITS:
-                sums.learn()
-        hits = self.keywords.search(query, depth, everything, among, share=share, only=only)
+        return self._positions(self.keywords.search(query, depth, may, among, share=share, only=only))
+
+    def _positions(self, hits: Sequence[tuple[str, int, float]]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Where the hits lie, and their scores."""
+        import numpy as np
+
         parts = self._by_name
         known = [
             (parts[name].start + n, score) for name, n, score in hits if name in parts and n < len(parts[name].passages)
         ]
         positions = np.fromiter((position for position, _ in known), np.int64, len(known))
         return positions, np.fromiter((score for _, score in known), np.float32, len(known))
+
+    def _places(self) -> dict[str, tuple[int, int]]:
+        return {name: (part.start, len(part.passages)) for name, part in self._by_name.items()}
 
     def cosines(self, vector: NDArray[np.float32], positions: NDArray[np.int64]) -> NDArray[np.float32]:
         """True cosines of passages with a vector, float32."""
@@ -262,7 +275,7 @@ class View:
         """Whether the keyword index holds this view's parts and no others."""
         return self.keywords.parts().keys() == self._by_name.keys()
 
-    def _mask(self, allowed: NDArray[np.bool_] | None) -> Callable[[str, NDArray[np.int64]], NDArray[np.bool_]]:
+    def _mask(self, allowed: NDArray[np.bool_] | None) -> Allowed:
         """Of passages of a part, by their numbers, those that are alive and allowed."""
         import numpy as np
 

@@ -29,9 +29,11 @@ class Rows:
     flags: Mapping[int, NDArray[np.bool_]] = field(default_factory=dict)
 
     def __len__(self) -> int:
+        import numpy as np
+
         if self.numbers is not None:
             return len(self.numbers)
-        return sum(int(flags.sum()) for flags in self.flags.values())
+        return sum(int(np.count_nonzero(flags)) for flags in self.flags.values())
 
     def of_file(self, file: int, rows: int) -> NDArray[np.bool_]:
         """Which of a file's rows these are, for each of the `rows` it has."""

@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 from mcp_lakehouse.index import postings as postings_module
 from mcp_lakehouse.index.keyword_hits import Spread
 from mcp_lakehouse.index.keywords import Keywords
+from mcp_lakehouse.index.postings import Postings
 
 WORDS = [f"w{'abcdefghij'[number % 10]}{'klmnopqrst'[number // 10]}" for number in range(100)]
 ROWS = 3_000
 PARTS = ("one", "two", "three")
+STARTS = {part: (number * ROWS, ROWS) for number, part in enumerate(PARTS)}
+# However long fetching would take, adding up is to be done.
+EVERYTHING = 10**9
 Hits = list[tuple[str, int, float]]
 
 
@@ -38,24 +42,27 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keywords]:
         yield opened
 
 
-def both(index: Keywords, query: str, share: float, among: Spread | None) -> list[Hits]:
+def ways(index: Keywords, query: str, share: float, among: Spread | None) -> dict[str, Hits | None]:
+    """The best 40 of a share of the passages, by each way that there is."""
     random = np.random.default_rng(len(query))
     masks = {part: random.random(ROWS) < share for part in PARTS}
 
     def allowed(part: str, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
         return masks[part][numbers]
 
-    starts = {part: (number * ROWS, ROWS) for number, part in enumerate(PARTS)}
-    best = None
-    while best is None:
-        sums = index.sums(query, starts, len(PARTS) * ROWS, among)
-        assert sums is not None
-        best = sums.best(40, np.concatenate(list(masks.values())))
-        sums.learn()
-    added = [
-        (PARTS[position // ROWS], position % ROWS, score) for position, score in zip(*map(list, best), strict=True)
-    ]
-    return [added, index.search(query, 40, allowed, among, share=share)]
+    mask = np.concatenate(list(masks.values()))
+    added = index.added(query, 40, STARTS, mask, among, instead_of=EVERYTHING)
+    assert added is not None
+    ahead = index.best(query, 2_000)
+    assert ahead is not None
+    kept = ahead.which(allowed)
+    return {
+        "fetched": index.search(query, 40, allowed, among, share=max(share, 1e-4)),
+        "added": [
+            (PARTS[at // ROWS], at % ROWS, score) for at, score in zip(*map(np.ndarray.tolist, added), strict=True)
+        ],
+        "ahead": ahead.first(kept, 40) if among is None and (len(kept) >= 40 or ahead.whole) else None,
+    }
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.02, 0.3, 1.0])
@@ -64,49 +71,59 @@ def both(index: Keywords, query: str, share: float, among: Spread | None) -> lis
 )
 @pytest.mark.parametrize("among", [None, Spread(50_000, {"wak": 40_000, "wbk": 3, "wcl": 700})])
 def test_the_same_rows_in_the_same_order(index: Keywords, query: str, share: float, among: Spread | None) -> None:
-    added, fetched = both(index, query, share, among)
-    assert [hit[:2] for hit in added] == [hit[:2] for hit in fetched]
-    np.testing.assert_allclose([hit[2] for hit in added], [hit[2] for hit in fetched], rtol=1e-5)
-    assert added or share < 0.01
+    found = ways(index, query, share, among)
+    fetched = found.pop("fetched")
+    assert fetched is not None
+    assert fetched or share < 0.01
+    assert found["ahead"] or among is not None or share < 0.1
+    for other in filter(None, found.values()):
+        assert [hit[:2] for hit in other] == [hit[:2] for hit in fetched]
+        np.testing.assert_allclose([hit[2] for hit in other], [hit[2] for hit in fetched], rtol=1e-5)
 
 
-def test_too_much_is_read_a_word_at_a_time(index: Keywords, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postings_module, "_READ", 5_000)
+@pytest.fixture
+def postings(index: Keywords) -> Postings:
     reader = index._current()
     assert reader is not None
-    postings = postings_module.Postings(reader.searcher, index._one)
-    words = ["wak", "wbk", "wck"]
-    tries = 1
-    while postings.of(words) is None:
-        postings.learn(words)
-        tries += 1
-        assert tries < 5
-    assert tries > 1
-    postings.learn(words)
-    assert set(postings._kept) == set(words)
+    return Postings(reader.searcher, index._one)
 
 
-def test_nothing_is_given_up_for_a_common_word(index: Keywords, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postings_module, "_READ", 5_000)
+def test_what_is_too_much_to_read_at_once_is_read_when_fetching_took_as_long(postings: Postings) -> None:
+    words = WORDS[:3]
+    long = sum(postings._searcher.doc_freq("body", word) for word in words)
+    fetched = 0
+    while postings.of(words, 500) is None:
+        fetched += 500
+        assert fetched < 2 * long
+    assert fetched == pytest.approx(long, abs=1_000)
+
+
+def test_nothing_is_given_up_for_a_common_word(postings: Postings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postings_module, "_BYTES", 50_000)
-    reader = index._current()
-    assert reader is not None
-    postings = postings_module.Postings(reader.searcher, index._one)
-    assert postings.of(WORDS[45:50]) is not None
+    assert postings.of(WORDS[45:50], EVERYTHING) is not None
     kept = set(postings._kept)
-    for _ in range(3):
-        assert postings.of(["wak", "wbk"]) is None
-        postings.learn(["wak", "wbk"])
+    for _ in range(100):
+        assert postings.of(WORDS[:2], 1_000) is None
+    assert list(postings.reading(WORDS[:2])) == []
     assert set(postings._kept) == kept
 
 
-def test_no_more_is_kept_than_may_be(index: Keywords, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rare_words_are_read_in_passing(postings: Postings, monkeypatch: pytest.MonkeyPatch) -> None:
+    rare, common = WORDS[40:44], WORDS[0]
+    monkeypatch.setattr(postings_module, "_STEP", 1_000)
+    steps = postings.reading([common, *rare])
+    next(steps)
+    assert len(postings._kept) == 1
+    assert sum(1 for _ in steps) == len(rare) - 1
+    assert set(postings._kept) == set(rare)
+    assert postings.of(rare, 0) is not None
+    assert postings.of([common, *rare], 0) is None
+
+
+def test_no_more_is_kept_than_may_be(postings: Postings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postings_module, "_BYTES", 20_000)
-    reader = index._current()
-    assert reader is not None
-    postings = postings_module.Postings(reader.searcher, index._one)
     for word in WORDS[20:50]:
-        found = postings.of([word])
+        found = postings.of([word], EVERYTHING)
         assert found is not None
         assert (np.diff(found[0].keys) > 0).all()
         # "gone" is not in it.
@@ -114,15 +131,12 @@ def test_no_more_is_kept_than_may_be(index: Keywords, monkeypatch: pytest.Monkey
     assert postings._bytes == sum(each.keys.nbytes + each.scores.nbytes for each in postings._kept.values()) <= 20_000
 
 
-def test_threads_may_share_it(index: Keywords) -> None:
-    reader = index._current()
-    assert reader is not None
-    postings = postings_module.Postings(reader.searcher, index._one)
+def test_threads_may_share_it(postings: Postings) -> None:
     lengths: set[tuple[int, ...]] = set()
 
     def ask() -> None:
         for start in range(40, 80, 4):
-            found = postings.of(WORDS[start : start + 4])
+            found = postings.of(WORDS[start : start + 4], EVERYTHING)
             lengths.add((start, *(len(each.keys) for each in found or ())))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
@@ -134,26 +148,21 @@ def test_threads_may_share_it(index: Keywords) -> None:
     assert postings._bytes == sum(each.keys.nbytes + each.scores.nbytes for each in postings._kept.values())
 
 
-def test_what_is_added_up_can_be_begun_and_is_not_where_too_much_is_to_read(
-    index: Keywords, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    starts = {"two": (0, ROWS)}
-    everything = np.ones(ROWS, np.bool_)
-    begun = index.sums("wak wbk", starts, ROWS)
-    whole = index.sums("wak wbk", starts, ROWS)
-    assert begun is not None
-    assert whole is not None
-    next(begun.steps())
-    some, best = begun.best(9, everything), whole.best(9, everything)
-    assert some is not None
-    assert best is not None
-    assert some[0].tolist() == best[0].tolist()
-    assert len(some[0]) == 9
-    assert index.sums("nowhere", starts, ROWS) is None
-    monkeypatch.setattr(postings_module, "_READ", 0)
+def test_what_is_nowhere_is_found_by_no_way(index: Keywords) -> None:
+    everything = np.ones(len(PARTS) * ROWS, np.bool_)
+    assert index.best("nowhere", 10) is None
+    assert list(index.reading("nowhere")) == []
+    added = index.added("nowhere", 9, STARTS, everything, instead_of=0)
+    assert added is not None
+    assert [each.tolist() for each in added] == [[], []]
+
+
+def test_adding_up_is_left_where_fetching_is_cheaper(index: Keywords) -> None:
     reader = index._current()
     assert reader is not None
     reader.postings._kept.clear()
-    unread = index.sums("wak wbk", starts, ROWS)
-    assert unread is not None
-    assert unread.best(9, everything) is None
+    everything = np.ones(len(PARTS) * ROWS, np.bool_)
+    words = " ".join(WORDS[30:33])
+    assert index.added(words, 9, STARTS, everything, instead_of=10) is None
+    assert len(list(index.reading(words))) == 3
+    assert index.added(words, 9, STARTS, everything, instead_of=10) is not None

@@ -215,6 +215,24 @@ def test_vector_search_under_filters_is_exact(lake: Lakehouse) -> None:
         assert [hit.score for hit in found.results] == pytest.approx([max(0, each) for each in truth], abs=1e-3)
 
 
+def test_a_filter_gives_the_same_hits_however_much_was_looked_up_before_it_was_known(lake: Lakehouse) -> None:
+    words = "river stone bread cloud engine violin market winter teacher harbour lantern meadow".split()
+    random = np.random.default_rng(8)
+    fill(lake, "looked_up", {f"k{n}": " ".join(random.choice(words, 6)) + f" number {n}" for n in range(1_500)})
+    found: dict[int, list[list[tuple[str, float]]]] = {}
+    # Each filter comes after another one, and what is looked up is what the last one would have needed.
+    for share in (1, 2, 300, 1, 100, 2, 10, 300, 10, 100):
+        where = f"number % {share} = 0 -- {len(found.get(share, ()))}"
+        for _ in range(2):
+            # The second time the filter is known.
+            hits = lake.search("a lantern by the river", datasets="looked_up", where=where, k=10).results
+            found.setdefault(share, []).append([(hit.id, hit.score) for hit in hits])
+    for share, answers in found.items():
+        assert len(answers) == 4
+        assert len(answers[0]) == min(10, 1_500 // share)
+        assert all(answer == answers[0] for answer in answers)
+
+
 def test_long_rows_give_one_hit_each_with_the_passage_that_answers(lake: Lakehouse) -> None:
     filler = "Nothing of note happened on this day in the village by the lake. " * 60
     text = {
