@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -113,14 +113,22 @@ def fetch(reader: Reader, query: tantivy.Query, many: int) -> Best:
     return Best(reader, query, places, scores, len(hits) < many or many == reader.searcher.num_docs)
 
 
-def found(best: Best, limit: int, allowed: Allowed | None) -> list[tuple[str, int, float]]:
-    """The best `limit` that are allowed, fetching more and more until there are enough, or no more."""
+def found(best: Best, limit: int, allowed: Allowed | None, words: Sequence[str]) -> list[tuple[str, int, float]]:
+    """The best `limit` that are allowed, fetching more and more until there are enough, or no more.
+
+    What that takes is taken down against the query's words.
+    """
+    fetches = len(best.places)
     while True:
         kept = best.which(allowed)
         if len(kept) >= limit or best.whole:
-            return best.first(kept, limit)
+            break
         many = len(best.places)
         best = fetch(best.reader, best.query, max(4 * many, int(1.3 * limit * many / max(1, len(kept)))))
+        fetches += len(best.places)
+    if allowed is not None:
+        best.reader.postings.fetched(words, fetches)
+    return best.first(kept, limit)
 
 
 def added(

@@ -177,7 +177,7 @@ class Keywords:
             if only is not None:
                 words, allowed = self._among_these(reader, words, only), None
             many = limit if allowed is None else fetched(limit, share)
-            return found(fetch(reader, words, many), limit, allowed)
+            return found(fetch(reader, words, many), limit, allowed, list(weights))
 
     def best(self, query: str, many: int) -> Best | None:
         """The best `many` passages, before it is known which may be found; `None` where there are none."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,18 +52,13 @@ class Postings:
         self._spent = 0
 
     def of(self, words: Sequence[str], instead_of: int) -> list[Posting] | None:
-        """The postings of words, in their order; `None` where it is cheaper to fetch so many hits instead.
-
-        Fetching again and again pays in the end for reading a word (as one buys skis once their rent came to as much),
-        so that reading never takes more time than fetching did.
-        """
+        """The postings of words, in their order; `None` where it is cheaper to fetch so many hits instead."""
         with self._lock:
             kept = {word: self._kept[word] for word in words if word in self._kept}
             for word in kept:
                 self._kept.move_to_end(word)
-        counts = {word: self._searcher.doc_freq("body", word) for word in words if word not in kept}
+        counts = self._counts(words, kept)
         if sum(counts.values()) > instead_of:
-            self._save_for(counts, instead_of)
             return None
         for word, count in counts.items():
             kept[word] = self._read(word, count)
@@ -72,24 +67,33 @@ class Postings:
     def reading(self, words: Sequence[str]) -> Iterator[None]:
         """Read words that are not kept, one for each step, the rarest first: for whoever has to wait anyway."""
         with self._lock:
-            wanted = [word for word in words if word not in self._kept]
-        for count, word in sorted((self._searcher.doc_freq("body", word), word) for word in wanted):
+            counts = self._counts(words, self._kept)
+        for word, count in sorted(counts.items(), key=lambda each: (each[1], each[0])):
             if count > _STEP or self._bytes + count * _BYTES_OF_A_PASSAGE > _BYTES:
                 return
             self._read(word, count)
             yield
 
-    def _save_for(self, counts: Mapping[str, int], spent: int) -> None:
-        """Read the most common of these words once as much was spent, if there is room for each: all are needed."""
-        word = max(counts, key=lambda each: counts[each])
+    def fetched(self, words: Sequence[str], many: int) -> None:
+        """Tells that so many hits had to be fetched for want of these words.
+
+        Fetching again and again pays in the end for reading one of them (as one buys skis once their rent came to as
+        much), so that reading never takes more time than fetching did. The most common one comes first, and only
+        where there is room for each: a search needs all of its words.
+        """
         with self._lock:
-            if self._bytes + sum(counts.values()) * _BYTES_OF_A_PASSAGE > _BYTES:
+            counts = self._counts(words, self._kept)
+            word = max(counts, key=lambda each: counts[each], default=None)
+            if word is None or self._bytes + sum(counts.values()) * _BYTES_OF_A_PASSAGE > _BYTES:
                 return
-            self._spent = min(self._spent + spent, _WORD)
+            self._spent = min(self._spent + many, _WORD)
             if counts[word] > self._spent:
                 return
             self._spent -= counts[word]
         self._read(word, counts[word])
+
+    def _counts(self, words: Sequence[str], kept: Container[str]) -> dict[str, int]:
+        return {word: self._searcher.doc_freq("body", word) for word in words if word not in kept}
 
     def _read(self, word: str, count: int) -> Posting:
         hits = self._searcher.search(self._query(word), max(1, count), count=False).hits
