@@ -123,8 +123,9 @@ def found(best: Best, limit: int, allowed: Allowed | None, words: Sequence[str])
         kept = best.which(allowed)
         if len(kept) >= limit or best.whole:
             break
-        many = len(best.places)
-        best = fetch(best.reader, best.query, max(4 * many, int(1.3 * limit * many / max(1, len(kept)))))
+        # Further down more of them may be allowed than so far.
+        times = min(max(4.0, 1.3 * limit / max(1, len(kept))), 8.0)
+        best = fetch(best.reader, best.query, int(times * len(best.places)))
         fetches += len(best.places)
     if allowed is not None:
         best.reader.postings.fetched(words, fetches)
