@@ -77,7 +77,9 @@ def _section(base: Corpus, folder: Path) -> str:
         f"### Hybrid search with a filter: {len(base.vectors):,} × {base.vectors.shape[1]}\n\n"
         f"SQL filter, vectors, keywords, fusion and the rows of {K} hits, without embedding the query; {base.source}. "
         f"LanceDB: IVF_HNSW_SQ and its own full-text index, reciprocal rank fusion, indices on the filter's columns. "
-        f"Both were asked {ASKED} other questions before, and take turns of {TURN} questions.\n\n"
+        f"Both were asked {ASKED} other questions before, and take turns of {TURN} questions. Each question is asked once, "
+        "of both and under this filter, before it is timed. A new filter is the same one in words that were never sent; the "
+        "filters of a turn are alike.\n\n"
     ) + table(head, lines)
 
 

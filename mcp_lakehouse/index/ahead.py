@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mcp_lakehouse.index.block import Block
-from mcp_lakehouse.index.keyword_hits import Best, fetched
+from mcp_lakehouse.index.keyword_hits import Best, first_fetch
 from mcp_lakehouse.index.keywords import Keywords
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# So many of the best by words are fetched; a search that needs more of them adds up words instead.
+# So many of the best by words are fetched where that is about enough.
 FETCHED = 1_000
 # The next filter may be somewhat narrower than the last one.
 _NARROWER = 0.9
@@ -50,7 +50,7 @@ class Ahead:
 
     def steps(self) -> Iterator[None]:
         """Small steps, of which the last ones may be left out."""
-        if self._words and fetched(self._depth, self._share) <= FETCHED:
+        if self._words and first_fetch(self._depth, self._share) <= FETCHED:
             self.best = self._keywords.best(self._words, FETCHED)
             yield
         if self._block is not None and self.vector is not None:

@@ -21,6 +21,8 @@ Allowed = Callable[[str, NDArray[np.int64]], NDArray[np.bool_]]
 """For a part and numbers of passages in it: which of them may be found."""
 NUMBER_BITS = 32
 _NUMBERS = (1 << NUMBER_BITS) - 1
+# Of more passages than these with equal scores, those count that the library gives first.
+_EQUALS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,30 +76,38 @@ def read_parts(searcher: tantivy.Searcher) -> dict[str, Part]:
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The best passages of a state for a query, best first: `places` int64 and `scores` float32, both (n,).
+    """The best passages of a state for a query, best first: `keys` int64 and `scores` float32, both (n,).
 
+    Of equal scores the library gives those first that lie first in its files, which is not the order of the dataset.
     `whole`: there are no more.
     """
 
     reader: Reader
     query: tantivy.Query
-    places: NDArray[np.int64]
+    keys: NDArray[np.int64]
     scores: NDArray[np.float32]
     whole: bool
 
     def which(self, allowed: Allowed | None) -> NDArray[np.intp]:
         """Those that may be found, by their numbers among these."""
         if allowed is None:
-            return np.arange(len(self.places))
-        ordinals, numbers = self.places >> NUMBER_BITS, self.places & _NUMBERS
+            return np.arange(len(self.keys))
+        ordinals, numbers = self.keys >> NUMBER_BITS, self.keys & _NUMBERS
         return np.flatnonzero(_mask(self.reader, ordinals, numbers, allowed))
 
+    def settles(self, kept: NDArray[np.intp], limit: int) -> bool:
+        """Whether the best `limit` of all are among `kept`: no other passage is as good as the last of them."""
+        return self.whole or (len(kept) >= limit and bool(self.scores[kept[limit - 1]] > self.scores[-1]))
+
     def first(self, kept: NDArray[np.intp], limit: int) -> list[tuple[str, int, float]]:
-        """The best `limit` of `kept`; of equal ones the first in the dataset."""
-        kept = kept[: _with_equals(self.scores, kept, limit)]
-        places, scores = self.places[kept], self.scores[kept]
-        order = np.lexsort((places, -scores))[:limit]
-        ordinals, numbers = (places[order] >> NUMBER_BITS).tolist(), (places[order] & _NUMBERS).tolist()
+        """The best `limit` of `kept`; of equal ones the first in the dataset, where all of them are here."""
+        end = limit
+        if self.settles(kept, limit):
+            while 0 < end < len(kept) and self.scores[kept[end]] == self.scores[kept[end - 1]]:
+                end += 1
+        keys, scores = self.keys[kept[:end]], self.scores[kept[:end]]
+        order = np.lexsort((keys, -scores))[:limit]
+        ordinals, numbers = (keys[order] >> NUMBER_BITS).tolist(), (keys[order] & _NUMBERS).tolist()
         return [
             (self.reader.names[ordinal], number, score)
             for ordinal, number, score in zip(ordinals, numbers, scores[order].tolist(), strict=True)
@@ -108,27 +118,27 @@ def fetch(reader: Reader, query: tantivy.Query, many: int) -> Best:
     """The best `many` of all passages."""
     many = min(many, reader.searcher.num_docs)
     hits = reader.searcher.search(query, many, count=False).hits
-    places = np.array(reader.searcher.fast_field_values("key", [address for _, address in hits]), np.int64)
+    keys = np.array(reader.searcher.fast_field_values("key", [address for _, address in hits]), np.int64)
     scores = np.fromiter((score for score, _ in hits), np.float32, len(hits))
-    return Best(reader, query, places, scores, len(hits) < many or many == reader.searcher.num_docs)
+    return Best(reader, query, keys, scores, len(hits) < many or many == reader.searcher.num_docs)
 
 
-def found(best: Best, limit: int, allowed: Allowed | None, words: Sequence[str]) -> list[tuple[str, int, float]]:
+def found(best: Best, limit: int, allowed: Allowed | None, wanting: Sequence[str]) -> list[tuple[str, int, float]]:
     """The best `limit` that are allowed, fetching more and more until there are enough, or no more.
 
-    What that takes is taken down against the query's words.
+    What that takes is taken down against the words `wanting`, which are not read.
     """
-    fetches = len(best.places)
+    fetches = len(best.keys)
     while True:
         kept = best.which(allowed)
-        if len(kept) >= limit or best.whole:
+        if best.settles(kept, limit) or (len(kept) >= limit and (allowed is None or len(best.keys) >= _EQUALS)):
             break
         # Further down more of them may be allowed than so far.
         times = min(max(4.0, 1.3 * limit / max(1, len(kept))), 8.0)
-        best = fetch(best.reader, best.query, int(times * len(best.places)))
-        fetches += len(best.places)
-    if allowed is not None:
-        best.reader.postings.fetched(words, fetches)
+        best = fetch(best.reader, best.query, int(times * len(best.keys)))
+        fetches += len(best.keys)
+    if wanting:
+        best.reader.postings.paid(wanting, fetches)
     return best.first(kept, limit)
 
 
@@ -164,16 +174,9 @@ def added(
     return having[best], sums[best]
 
 
-def fetched(limit: int, share: float) -> int:
+def first_fetch(limit: int, share: float) -> int:
     """How many are fetched at first, so that `limit` of them are probably among the share that is allowed."""
     return 4 * limit + int(1.3 * limit / share)
-
-
-def _with_equals(scores: NDArray[np.float32], kept: NDArray[np.intp], limit: int) -> int:
-    end = min(limit, len(kept))
-    while 0 < end < len(kept) and scores[kept[end]] == scores[kept[end - 1]]:
-        end += 1
-    return end
 
 
 def _mask(

@@ -31,7 +31,7 @@ from mcp_lakehouse.index.keyword_hits import (
     Spread,
     added,
     fetch,
-    fetched,
+    first_fetch,
     found,
     read_parts,
 )
@@ -162,12 +162,14 @@ class Keywords:
         *,
         share: float = 1.0,
         only: Mapping[str, NDArray[np.int64]] | None = None,
+        unread: bool = False,
     ) -> list[tuple[str, int, float]]:
         """The best `limit` passages with any of the query's words: (part, number in the part, BM25), best first.
 
         Any text is a valid query; one without words finds nothing. A word that occurs twice counts twice.
         `among` says how common words are in all indexes that are searched together, so that scores compare.
         `share` (above 0) is about that of the passages that are allowed; `only` gives their numbers where they are few.
+        `unread`: `added` would have been asked, had the words been read.
         """
         with self._failing("search"):
             reader, weights = self._weighed(query, among)
@@ -176,13 +178,13 @@ class Keywords:
             words = self._any_of(weights)
             if only is not None:
                 words, allowed = self._among_these(reader, words, only), None
-            many = limit if allowed is None else fetched(limit, share)
-            return found(fetch(reader, words, many), limit, allowed, list(weights))
+            many = limit if allowed is None else first_fetch(limit, share)
+            return found(fetch(reader, words, many), limit, allowed, list(weights) if unread else ())
 
-    def best(self, query: str, many: int) -> Best | None:
-        """The best `many` passages, before it is known which may be found; `None` where there are none."""
+    def best(self, query: str, many: int, among: Spread | None = None) -> Best | None:
+        """The best `many` passages, whichever may be found; `None` where there are none."""
         with self._failing("search"):
-            reader, weights = self._weighed(query)
+            reader, weights = self._weighed(query, among)
             return fetch(reader, self._any_of(weights), many) if reader is not None and weights else None
 
     def reading(self, query: str) -> Iterator[None]:
@@ -235,13 +237,9 @@ class Keywords:
     def _any_of(self, weights: Mapping[str, float]) -> tantivy.Query:
         import tantivy
 
-        return tantivy.Query.boolean_query(
-            [
-                (tantivy.Occur.Should, clause if weight == 1 else tantivy.Query.boost_query(clause, weight))
-                for word, weight in weights.items()
-                for clause in [self._one(word)]
-            ]
-        )
+        ones = [(self._one(word), weight) for word, weight in weights.items()]
+        weighed = [one if weight == 1 else tantivy.Query.boost_query(one, weight) for one, weight in ones]
+        return tantivy.Query.boolean_query([(tantivy.Occur.Should, each) for each in weighed])
 
     def _one(self, word: str) -> tantivy.Query:
         import tantivy

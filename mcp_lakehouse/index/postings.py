@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Of one state of one index.
 _BYTES = 96 * MIB
 _BYTES_OF_A_PASSAGE = 12
-# The most common word that is read: that takes a tenth of a second.
+# The most common word that is saved up for: to read it takes a tenth of a second.
 _WORD = 200_000
 # The most common one that is read in passing: a millisecond or two.
 _STEP = 4_000
@@ -74,7 +74,7 @@ class Postings:
             self._read(word, count)
             yield
 
-    def fetched(self, words: Sequence[str], many: int) -> None:
+    def paid(self, words: Sequence[str], many: int) -> None:
         """Tells that so many hits had to be fetched for want of these words.
 
         Fetching again and again pays in the end for reading one of them (as one buys skis once their rent came to as

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mcp_lakehouse.catalog.catalog import Dataset
 from mcp_lakehouse.index.ahead import FETCHED, Ahead
 from mcp_lakehouse.index.block import Block
-from mcp_lakehouse.index.keyword_hits import Allowed, Spread, fetched
+from mcp_lakehouse.index.keyword_hits import Allowed, Spread, first_fetch
 from mcp_lakehouse.index.keywords import Keywords
 from mcp_lakehouse.index.names import leaf
 from mcp_lakehouse.index.passages import HASH_BYTES, Passages
@@ -222,28 +222,30 @@ class View:
         import numpy as np
 
         may = None if allowed is None and self._complete() else self._mask(allowed)
-        share, only = 1.0, None
-        if allowed is not None:
-            count = int(np.count_nonzero(allowed))
-            share = max(1, count) / max(1, self.total)
-            if ahead is not None and ahead.best is not None:
-                kept = ahead.best.which(may)
-                if len(kept) >= depth or ahead.best.whole:
-                    return self._positions(ahead.best.first(kept, depth))
-                # Of what the words are near to, fewer may be allowed than of the rest.
-                share = min(share, max(1, len(kept)) / max(1, len(ahead.best.places)))
-            fetches, named = fetched(depth, share), count * _NAMED_HITS
-            # Above this, adding up the words' scores is faster than fetching hits (measured on 100,000 passages).
-            if fetches > FETCHED:
-                best = self.keywords.added(query, depth, self._places(), allowed, among, instead_of=min(fetches, named))
-                if best is not None:
-                    return best
-            if named <= fetches:
-                only = {
-                    name: np.flatnonzero(allowed[part.start : part.start + len(part.passages)])
-                    for name, part in self._by_name.items()
-                }
-        return self._positions(self.keywords.search(query, depth, may, among, share=share, only=only))
+        if allowed is None:
+            return self._positions(self.keywords.search(query, depth, may, among))
+        count = int(np.count_nonzero(allowed))
+        share = max(1, count) / max(1, self.total)
+        best = ahead.best if ahead is not None else None
+        if best is None and first_fetch(depth, share) <= FETCHED:
+            best = self.keywords.best(query, first_fetch(depth, share), among)
+        if best is not None:
+            kept = best.which(may)
+            if best.settles(kept, depth):
+                return self._positions(best.first(kept, depth))
+            # Of what the words are near to, fewer may be allowed than of the rest, though more further down.
+            share = max(min(share, len(kept) / max(1, len(best.keys))), share / 8)
+        fetches, named = min(first_fetch(depth, share), self.total), count * _NAMED_HITS
+        added = self.keywords.added(query, depth, self._spans(), allowed, among, instead_of=min(fetches, named))
+        if added is not None:
+            return added
+        only = None
+        if named <= fetches:
+            only = {
+                name: np.flatnonzero(allowed[part.start : part.start + len(part.passages)])
+                for name, part in self._by_name.items()
+            }
+        return self._positions(self.keywords.search(query, depth, may, among, share=share, only=only, unread=True))
 
     def _positions(self, hits: Sequence[tuple[str, int, float]]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Where the hits lie, and their scores."""
@@ -256,7 +258,7 @@ class View:
         positions = np.fromiter((position for position, _ in known), np.int64, len(known))
         return positions, np.fromiter((score for _, score in known), np.float32, len(known))
 
-    def _places(self) -> dict[str, tuple[int, int]]:
+    def _spans(self) -> dict[str, tuple[int, int]]:
         return {name: (part.start, len(part.passages)) for name, part in self._by_name.items()}
 
     def cosines(self, vector: NDArray[np.float32], positions: NDArray[np.int64]) -> NDArray[np.float32]:

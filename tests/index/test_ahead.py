@@ -89,7 +89,7 @@ def test_after_a_wide_filter_the_best_of_all_are_looked_up(place: Place) -> None
     steps = ahead.steps()
     next(steps)
     assert ahead.best is not None
-    assert len(ahead.best.places) == FETCHED
+    assert len(ahead.best.keys) == FETCHED
     assert ahead.near is None
     next(steps)
     assert ahead.near is not None

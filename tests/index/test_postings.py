@@ -61,7 +61,7 @@ def ways(index: Keywords, query: str, share: float, among: Spread | None) -> dic
         "added": [
             (PARTS[at // ROWS], at % ROWS, score) for at, score in zip(*map(np.ndarray.tolist, added), strict=True)
         ],
-        "ahead": ahead.first(kept, 40) if among is None and (len(kept) >= 40 or ahead.whole) else None,
+        "ahead": ahead.first(kept, 40) if among is None and ahead.settles(kept, 40) else None,
     }
 
 
@@ -76,7 +76,7 @@ def test_the_same_rows_in_the_same_order(index: Keywords, query: str, share: flo
     assert fetched is not None
     assert fetched or share < 0.01
     assert found["ahead"] or among is not None or share < 0.1
-    for other in filter(None, found.values()):
+    for other in (each for each in found.values() if each is not None):
         assert [hit[:2] for hit in other] == [hit[:2] for hit in fetched]
         np.testing.assert_allclose([hit[2] for hit in other], [hit[2] for hit in fetched], rtol=1e-5)
 
@@ -93,7 +93,7 @@ def test_what_is_too_much_to_read_at_once_is_read_when_fetching_took_as_long(pos
     long = sum(postings._searcher.doc_freq("body", word) for word in words)
     fetched = 0
     while postings.of(words, 500) is None:
-        postings.fetched(words, 500)
+        postings.paid(words, 500)
         fetched += 500
         assert fetched < 2 * long
     assert fetched == pytest.approx(long, abs=1_000)
@@ -104,7 +104,7 @@ def test_nothing_is_given_up_for_a_common_word(postings: Postings, monkeypatch: 
     assert postings.of(WORDS[45:50], EVERYTHING) is not None
     kept = set(postings._kept)
     for _ in range(100):
-        postings.fetched(WORDS[:2], 1_000)
+        postings.paid(WORDS[:2], 1_000)
     assert list(postings.reading(WORDS[:2])) == []
     assert set(postings._kept) == kept
 

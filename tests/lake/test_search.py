@@ -233,6 +233,24 @@ def test_a_filter_gives_the_same_hits_however_much_was_looked_up_before_it_was_k
         assert all(answer == answers[0] for answer in answers)
 
 
+@pytest.mark.parametrize("mode", ["keyword", "hybrid"])
+def test_of_equal_passages_those_are_found_that_come_first(lake: Lakehouse, mode: str) -> None:
+    dataset = f"equal_{mode}"
+    for load in range(4):
+        # More than are looked up at once, in several segments of the keyword index.
+        fill(lake, dataset, {f"k{load * 700 + n}": f"lantern {load * 700 + n:04}" for n in range(700)})
+    for share in (2, 10, 100):
+        answers = []
+        for _ in range(3):
+            found = lake.search(
+                "lantern by the sea", datasets=dataset, where=f"key[2:]::INT % {share} = 0", mode=mode, k=5
+            )
+            answers.append([(hit.columns["key"], hit.score) for hit in found.results])
+        assert answers[0] == answers[1] == answers[2]
+        if mode == "keyword":
+            assert [key for key, _ in answers[0]] == [f"k{share * n}" for n in range(5)]
+
+
 def test_long_rows_give_one_hit_each_with_the_passage_that_answers(lake: Lakehouse) -> None:
     filler = "Nothing of note happened on this day in the village by the lake. " * 60
     text = {
