@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from lake.places import rows
 from lake.searching import ANIMALS, Counting, fill, keys
 from mcp_lakehouse import Lakehouse
 from mcp_lakehouse.errors import InvalidInput, NotFound, StatementFailed, StatementRefused
+from mcp_lakehouse.index.ahead import Ahead
 
 
 @pytest.fixture(scope="session")
@@ -231,6 +233,23 @@ def test_a_filter_gives_the_same_hits_however_much_was_looked_up_before_it_was_k
         assert len(answers) == 4
         assert len(answers[0]) == min(10, 1_500 // share)
         assert all(answer == answers[0] for answer in answers)
+
+
+def test_while_a_filter_is_asked_what_the_last_one_would_have_needed_is_looked_up(
+    lake: Lakehouse, animals: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares: list[float] = []
+    steps = Ahead.steps
+
+    def recorded(self: Ahead) -> Iterator[None]:
+        shares.append(self._share / 0.9)
+        return steps(self)
+
+    monkeypatch.setattr(Ahead, "steps", recorded)
+    for where in ("number < 3 -- six", "number < 1 -- six", "number < 3 -- six", "number >= 0 -- six"):
+        lake.search("otter", datasets=animals, where=where)
+    # The third one is known, so that nobody waits for it.
+    assert shares[1:] == pytest.approx([3 / 6, 1 / 6])
 
 
 @pytest.mark.parametrize("mode", ["keyword", "hybrid"])
