@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
 from mcp_lakehouse.cancel import CancelToken
 from mcp_lakehouse.commands.console import say
 
 T = TypeVar("T")
+
+# The system may hand a signal to any thread, and that ends no wait of the main one, which alone runs its handler.
+_LOOK_SECONDS = 0.1
 
 
 def interruptible(work: Callable[[CancelToken], T]) -> T:
@@ -32,8 +35,14 @@ def interruptible(work: Callable[[CancelToken], T]) -> T:
     worker = threading.Thread(target=run, daemon=True)
     try:
         worker.start()
-        return future.result()
+        return _outcome(future)
     except KeyboardInterrupt:
         say("stopping …")
         token.cancel()
-        return future.result()
+        return _outcome(future)
+
+
+def _outcome(future: Future[T]) -> T:
+    while not future.done():
+        wait([future], timeout=_LOOK_SECONDS)
+    return future.result()

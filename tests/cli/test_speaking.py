@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -96,25 +97,38 @@ def test_work_that_ends_gives_its_result_or_its_error() -> None:
         interruptible(fail)
 
 
-def _interrupt_then(work: Callable[[], int]) -> Callable[[CancelToken], int]:
+def _to_the_process() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def _to_the_working_thread() -> None:
+    """As the system does at times; it ends no wait of the main thread, which must have begun by then."""
+    time.sleep(0.2)
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+
+def _interrupt_then(
+    work: Callable[[], int], interrupt: Callable[[], None] = _to_the_process
+) -> Callable[[CancelToken], int]:
     """Work that gets an interrupt from the keyboard, waits for its cancellation, and ends as `work` does."""
 
     def run(token: CancelToken) -> int:
         cancelled = threading.Event()
         with token.calling(cancelled.set):
-            os.kill(os.getpid(), signal.SIGINT)
+            interrupt()
             assert cancelled.wait(20)
         return work()
 
     return run
 
 
-def test_an_interrupt_cancels_the_work() -> None:
+@pytest.mark.parametrize("interrupt", [_to_the_process, _to_the_working_thread])
+def test_an_interrupt_cancels_the_work(interrupt: Callable[[], None]) -> None:
     def stopped() -> int:
         raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):
-        interruptible(_interrupt_then(stopped))
+        interruptible(_interrupt_then(stopped, interrupt))
 
 
 def test_work_that_was_done_when_the_interrupt_came_is_told_as_done() -> None:
