@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ Allowed = Callable[[str, NDArray[np.int64]], NDArray[np.bool_]]
 """For a part and numbers of passages in it: which of them may be found."""
 NUMBER_BITS = 32
 _NUMBERS = (1 << NUMBER_BITS) - 1
+# Changes with what is kept of a passage.
+SCHEMA = "2"
 # Of more passages than these with equal scores, those count that the library gives first.
 _EQUALS = 20_000
 
@@ -61,6 +63,19 @@ class Reader:
     parts: Mapping[str, Part]
     names: Mapping[int, str]
     postings: Postings
+
+
+def schema() -> tantivy.Schema:
+    """The fields: of a passage its words, its part's ordinal and its key; of a part its ordinal, name and count."""
+    import tantivy
+
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("body", tokenizer_name="words", index_option="freq")
+    builder.add_unsigned_field("part", indexed=True, stored=True)
+    builder.add_unsigned_field("key", fast=True, indexed=True)
+    builder.add_text_field("name", stored=True, tokenizer_name="raw", index_option="basic")
+    builder.add_unsigned_field("count", stored=True, fast=True)
+    return builder.build()
 
 
 def read_parts(searcher: tantivy.Searcher) -> dict[str, Part]:
@@ -123,12 +138,8 @@ def fetch(reader: Reader, query: tantivy.Query, many: int) -> Best:
     return Best(reader, query, keys, scores, len(hits) < many or many == reader.searcher.num_docs)
 
 
-def found(best: Best, limit: int, allowed: Allowed | None, wanting: Sequence[str]) -> list[tuple[str, int, float]]:
-    """The best `limit` that are allowed, fetching more and more until there are enough, or no more.
-
-    What that takes is taken down against the words `wanting`, which are not read.
-    """
-    fetches = len(best.keys)
+def found(best: Best, limit: int, allowed: Allowed | None) -> list[tuple[str, int, float]]:
+    """The best `limit` that are allowed, fetching more and more until there are enough, or no more."""
     while True:
         kept = best.which(allowed)
         if best.settles(kept, limit) or (len(kept) >= limit and (allowed is None or len(best.keys) >= _EQUALS)):
@@ -136,9 +147,6 @@ def found(best: Best, limit: int, allowed: Allowed | None, wanting: Sequence[str
         # Further down more of them may be allowed than so far.
         times = min(max(4.0, 1.3 * limit / max(1, len(kept))), 8.0)
         best = fetch(best.reader, best.query, int(times * len(best.keys)))
-        fetches += len(best.keys)
-    if wanting:
-        best.reader.postings.paid(wanting, fetches)
     return best.first(kept, limit)
 
 
@@ -152,8 +160,8 @@ def added(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:
     """Positions and scores of the best `limit` that are `allowed`, their words' scores added up; best first.
 
-    `starts` says for each part where its passages begin, and how many there are. `None` where that would be to read
-    more than `instead_of` hits.
+    `starts` says for each part where its passages begin, and how many there are. `None` where more
+    than `instead_of` passages of words would have to be read for it.
     """
     postings = reader.postings.of(list(weights), instead_of)
     if postings is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from mcp_lakehouse.errors import LakehouseError, StorageFailed
 from mcp_lakehouse.index.analysis import ANALYSIS, Analyser
 from mcp_lakehouse.index.keyword_hits import (
     NUMBER_BITS,
+    SCHEMA,
     Allowed,
     Best,
     Part,
@@ -34,6 +36,7 @@ from mcp_lakehouse.index.keyword_hits import (
     first_fetch,
     found,
     read_parts,
+    schema,
 )
 from mcp_lakehouse.index.postings import Postings
 from mcp_lakehouse.index.states import State, States
@@ -46,8 +49,6 @@ _WRITER_BYTES = 64_000_000
 # What counts of a query: enough for any question, and a pasted book stays quick.
 _QUERY_CHARS = 20_000
 _QUERY_WORDS = 256
-# Changes with what is kept of a passage.
-_SCHEMA = "2"
 _OPENING_ATTEMPTS = 5
 
 
@@ -73,9 +74,9 @@ class Keywords:
         self._changing = threading.RLock()
         self._opening = threading.Lock()
         self._analyser = Analyser()
-        self._schema = _schema()
+        self._schema = schema()
         with self._failing("open"):
-            self._states = States(folder, {"analysis": ANALYSIS, "schema": _SCHEMA, "library": version("tantivy")})
+            self._states = States(folder, {"analysis": ANALYSIS, "schema": SCHEMA, "library": version("tantivy")})
             self._reader = self._opened()
         self._writing: _Writing | None = None
 
@@ -172,6 +173,7 @@ class Keywords:
         `unread`: `added` would have been asked, had the words been read.
         """
         with self._failing("search"):
+            began = time.perf_counter()
             reader, weights = self._weighed(query, among)
             if reader is None or limit < 1 or not weights:
                 return []
@@ -179,7 +181,10 @@ class Keywords:
             if only is not None:
                 words, allowed = self._among_these(reader, words, only), None
             many = limit if allowed is None else first_fetch(limit, share)
-            return found(fetch(reader, words, many), limit, allowed, list(weights) if unread else ())
+            hits = found(fetch(reader, words, many), limit, allowed)
+            if unread:
+                reader.postings.paid(list(weights), time.perf_counter() - began)
+            return hits
 
     def best(self, query: str, many: int, among: Spread | None = None) -> Best | None:
         """The best `many` passages, whichever may be found; `None` where there are none."""
@@ -206,7 +211,7 @@ class Keywords:
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:
         """As `search`, by adding up the scores of each word over the allowed passages: see `keyword_hits.added`.
 
-        `None` where more would have to be read for it than the hits `instead_of` which it is done.
+        `None` where more than `instead_of` passages of words would have to be read for it.
         """
         with self._failing("search"):
             reader, weights = self._weighed(query, among)
@@ -334,15 +339,3 @@ class Keywords:
                 f"cannot {what} the keyword index in {self._folder}: {error}",
                 hint="check space and rights there; the folder may be removed, it is made anew",
             ) from error
-
-
-def _schema() -> tantivy.Schema:
-    import tantivy
-
-    builder = tantivy.SchemaBuilder()
-    builder.add_text_field("body", tokenizer_name="words", index_option="freq")
-    builder.add_unsigned_field("part", indexed=True, stored=True)
-    builder.add_unsigned_field("key", fast=True, indexed=True)
-    builder.add_text_field("name", stored=True, tokenizer_name="raw", index_option="basic")
-    builder.add_unsigned_field("count", stored=True, fast=True)
-    return builder.build()

@@ -21,11 +21,14 @@ from mcp_lakehouse.limits import MIB
 if TYPE_CHECKING:
     import tantivy
 
-# Of one state of one index.
+# Of one state of one index: so much, and more of a large one, beside the two kilobytes of each passage's vector.
 _BYTES = 96 * MIB
+_BYTES_FOR_A_PASSAGE = 192
 _BYTES_OF_A_PASSAGE = 12
-# The most common word that is saved up for: to read it takes a tenth of a second.
-_WORD = 200_000
+# To read one passage of a word (measured).
+_READ_SECONDS = 0.6e-6
+# The most common word that is saved up for: to read it takes a fifth of a second.
+_WORD = 300_000
 # The most common one that is read in passing: a millisecond or two.
 _STEP = 4_000
 
@@ -48,11 +51,12 @@ class Postings:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, Posting] = OrderedDict()
         self._bytes = 0
-        # Hits that were fetched for want of a word.
+        self._most_bytes = max(_BYTES, _BYTES_FOR_A_PASSAGE * searcher.num_docs)
+        # So many passages of words could have been read in the time that went by for want of them.
         self._spent = 0
 
     def of(self, words: Sequence[str], instead_of: int) -> list[Posting] | None:
-        """The postings of words, in their order; `None` where it is cheaper to fetch so many hits instead."""
+        """The postings of words, in their order; `None` where more than `instead_of` passages would have to be read."""
         with self._lock:
             kept = {word: self._kept[word] for word in words if word in self._kept}
             for word in kept:
@@ -69,28 +73,31 @@ class Postings:
         with self._lock:
             counts = self._counts(words, self._kept)
         for word, count in sorted(counts.items(), key=lambda each: (each[1], each[0])):
-            if count > _STEP or self._bytes + count * _BYTES_OF_A_PASSAGE > _BYTES:
+            if count > _STEP or self._bytes + count * _BYTES_OF_A_PASSAGE > self._most_bytes:
                 return
             self._read(word, count)
             yield
 
-    def paid(self, words: Sequence[str], many: int) -> None:
-        """Tells that so many hits had to be fetched for want of these words.
+    def paid(self, words: Sequence[str], seconds: float) -> None:
+        """Tells that a search took so long for want of these words.
 
-        Fetching again and again pays in the end for reading one of them (as one buys skis once their rent came to as
-        much), so that reading never takes more time than fetching did. The most common one comes first, and only
+        Searching so again and again pays in the end for reading them (as one buys skis once their rent came to as
+        much), so that reading never takes more time than that did. The most common one comes first, and only
         where there is room for each: a search needs all of its words.
         """
         with self._lock:
             counts = self._counts(words, self._kept)
-            word = max(counts, key=lambda each: counts[each], default=None)
-            if word is None or self._bytes + sum(counts.values()) * _BYTES_OF_A_PASSAGE > _BYTES:
+            if self._bytes + sum(counts.values()) * _BYTES_OF_A_PASSAGE > self._most_bytes:
                 return
-            self._spent = min(self._spent + many, _WORD)
-            if counts[word] > self._spent:
-                return
-            self._spent -= counts[word]
-        self._read(word, counts[word])
+            self._spent = min(self._spent + int(seconds / _READ_SECONDS), _WORD)
+            bought = list[str]()
+            for word in sorted(counts, key=lambda each: (-counts[each], each)):
+                if counts[word] > self._spent:
+                    break
+                self._spent -= counts[word]
+                bought.append(word)
+        for word in bought:
+            self._read(word, counts[word])
 
     def _counts(self, words: Sequence[str], kept: Container[str]) -> dict[str, int]:
         return {word: self._searcher.doc_freq("body", word) for word in words if word not in kept}
@@ -105,7 +112,7 @@ class Postings:
             if word not in self._kept:
                 self._kept[word] = posting
                 self._bytes += posting.keys.nbytes + posting.scores.nbytes
-            while self._bytes > _BYTES:
+            while self._bytes > self._most_bytes:
                 _, oldest = self._kept.popitem(last=False)
                 self._bytes -= oldest.keys.nbytes + oldest.scores.nbytes
         return posting

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mcp_lakehouse.catalog.catalog import Dataset
 from mcp_lakehouse.index.ahead import FETCHED, Ahead
+from mcp_lakehouse.index.beside import Beside
 from mcp_lakehouse.index.block import Block
 from mcp_lakehouse.index.keyword_hits import Allowed, Spread, first_fetch
 from mcp_lakehouse.index.keywords import Keywords
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 # Naming a passage to the keyword index takes as long as fetching so many of its hits (measured).
 _NAMED_HITS = 14
+# To fetch a hit takes at least as long as reading so many passages that hold a word (measured).
+_HIT_READS = 2
+# Words are looked up among fewer passages before another thread has begun to (measured).
+_WORTH_A_THREAD = 300_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,13 +183,18 @@ class View:
     ) -> Candidates:
         """The best `depth` passages by vector and by keywords. A `vector` of `None` leaves vectors out.
 
-        An empty `query` leaves keywords out. `among`: how common its words are in all views searched together.
+        A `query` without words leaves keywords out. `among`: how common its words are in all views searched together.
         `ahead`: that of this query, if it was begun.
         """
         import numpy as np
 
         found: list[NDArray[np.int64]] = []
         plans: list[str] = []
+        query = query.strip()
+        words = Beside(
+            lambda: self._by_words(query, depth, allowed, among, ahead),
+            begin=bool(query) and vector is not None and self.total >= _WORTH_A_THREAD,
+        )
         base_allowed = None if allowed is None else allowed[: self.base_count]
         if self.live is not None:
             base_allowed = self.live if base_allowed is None else base_allowed & self.live
@@ -202,11 +212,9 @@ class View:
                         continue
                     newer = f" newer than generation {self.generation}" if start else ""
                     plans.append(hits.plan.text + newer)
-        by_words, word_scores = np.zeros(0, np.int64), np.zeros(0, np.float32)
-        if query.strip():
-            by_words, word_scores = self._by_words(query, depth, allowed, among, ahead)
-            if vector is None:
-                plans.append("keywords only")
+        by_words, word_scores = words.result()
+        if query and vector is None:
+            plans.append("keywords only")
         positions = np.unique(np.concatenate([*found, by_words]))
         bm25 = np.zeros(len(positions), np.float32)
         bm25[np.searchsorted(positions, by_words)] = word_scores
@@ -218,9 +226,11 @@ class View:
     def _by_words(
         self, query: str, depth: int, allowed: NDArray[np.bool_] | None, among: Spread | None, ahead: Ahead | None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Positions and BM25 of the best `depth` of the allowed passages."""
+        """Positions and BM25 of the best `depth` of the allowed passages; without words there are none."""
         import numpy as np
 
+        if not query:
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
         may = None if allowed is None and self._complete() else self._mask(allowed)
         if allowed is None:
             return self._positions(self.keywords.search(query, depth, may, among))
@@ -236,7 +246,8 @@ class View:
             # Of what the words are near to, fewer may be allowed than of the rest, though more further down.
             share = max(min(share, len(kept) / max(1, len(best.keys))), share / 8)
         fetches, named = min(first_fetch(depth, share), self.total), count * _NAMED_HITS
-        added = self.keywords.added(query, depth, self._spans(), allowed, among, instead_of=min(fetches, named))
+        reads = _HIT_READS * min(fetches, named)
+        added = self.keywords.added(query, depth, self._spans(), allowed, among, instead_of=reads)
         if added is not None:
             return added
         only = None

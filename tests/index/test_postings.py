@@ -88,23 +88,42 @@ def postings(index: Keywords) -> Postings:
     return Postings(reader.searcher, index._one)
 
 
-def test_what_is_too_much_to_read_at_once_is_read_when_fetching_took_as_long(postings: Postings) -> None:
+def test_what_is_too_much_to_read_at_once_is_read_when_doing_without_took_as_long(
+    postings: Postings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postings_module, "_READ_SECONDS", 0.5)
     words = WORDS[:3]
     long = sum(postings._searcher.doc_freq("body", word) for word in words)
-    fetched = 0
+    without = 0
     while postings.of(words, 500) is None:
-        postings.paid(words, 500)
-        fetched += 500
-        assert fetched < 2 * long
-    assert fetched == pytest.approx(long, abs=1_000)
+        postings.paid(words, 250)
+        without += 500
+        assert without < 2 * long
+    assert without == pytest.approx(long, abs=1_000)
+
+
+@pytest.mark.parametrize("only", [None, {"one": np.arange(200)}], ids=["fetched", "named"])
+def test_searches_that_had_to_do_without_words_have_them_read(
+    index: Keywords, monkeypatch: pytest.MonkeyPatch, only: dict[str, NDArray[np.int64]] | None
+) -> None:
+    monkeypatch.setattr(postings_module, "_READ_SECONDS", 1e-9)
+    reader = index._current()
+    assert reader is not None
+    reader.postings._kept.clear()
+    for _ in range(2):
+        index.search("wak wbk", 9, lambda _, numbers: numbers < 200, share=0.01, only=only)
+        assert not reader.postings._kept
+    for _ in range(2):
+        index.search("wak wbk", 9, lambda _, numbers: numbers < 200, share=0.01, only=only, unread=True)
+    assert set(reader.postings._kept) == {"wak", "wbk"}
 
 
 def test_nothing_is_given_up_for_a_common_word(postings: Postings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postings_module, "_BYTES", 50_000)
+    monkeypatch.setattr(postings, "_most_bytes", 50_000)
     assert postings.of(WORDS[45:50], EVERYTHING) is not None
     kept = set(postings._kept)
     for _ in range(100):
-        postings.paid(WORDS[:2], 1_000)
+        postings.paid(WORDS[:2], 1)
     assert list(postings.reading(WORDS[:2])) == []
     assert set(postings._kept) == kept
 
@@ -122,7 +141,7 @@ def test_rare_words_are_read_in_passing(postings: Postings, monkeypatch: pytest.
 
 
 def test_no_more_is_kept_than_may_be(postings: Postings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postings_module, "_BYTES", 20_000)
+    monkeypatch.setattr(postings, "_most_bytes", 20_000)
     for word in WORDS[20:50]:
         found = postings.of([word], EVERYTHING)
         assert found is not None

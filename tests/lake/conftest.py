@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from lake.places import Place, folder_place, inline
+from lake.searching import fill
 from mcp_lakehouse import Lakehouse
 from s3_server import BUCKET
 
@@ -63,3 +64,10 @@ def nothing_of_this_machine() -> Iterator[None]:
         # Needs no weights to be converted, and is fast.
         patch.setenv("LAKEHOUSE_EMBEDDER", "wordllama")
         yield
+
+
+@pytest.fixture(scope="session")
+def animals(lake: Lakehouse) -> str:
+    """A dataset of six texts."""
+    fill(lake, "animals", description="six animals")
+    return "animals"
