@@ -79,8 +79,8 @@ def _section(base: Corpus, folder: Path) -> str:
         f"### Hybrid search with a filter: {len(base.vectors):,} × {base.vectors.shape[1]}\n\n"
         f"SQL filter, vectors, keywords, fusion and the rows of {K} hits, without embedding the query; {base.source}. "
         f"LanceDB: IVF_HNSW_SQ and its own full-text index, reciprocal rank fusion, indices on the filter's columns. "
-        f"Both were asked {OTHERS} other questions before, under a filter of 10 % and one of 0.1 % (ours took {first:.0f} ms "
-        f"p50 for the first {_ENDS} under the latter, {last:.0f} for the last {_ENDS}), and take turns of {TURN} questions. "
+        f"Both were asked {OTHERS} other questions before, under a filter of 10 % and then one of 0.1 %, each in "
+        f"alternation (of the latter ours took {first:.0f} ms p50 for the first {_ENDS}, {last:.0f} for the last {_ENDS}), and take turns of {TURN} questions. "
         "Each question is asked once, of both and under this filter, before it is timed. A new filter is the same one in "
         "words that were never sent; the filters of a turn are alike.\n\n"
     ) + table(head, lines)

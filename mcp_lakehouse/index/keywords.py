@@ -173,8 +173,8 @@ class Keywords:
         `unread`: `added` would have been asked, had the words been read.
         """
         with self._failing("search"):
-            began = time.perf_counter()
             reader, weights = self._weighed(query, among)
+            began = time.perf_counter()
             if reader is None or limit < 1 or not weights:
                 return []
             words = self._any_of(weights)

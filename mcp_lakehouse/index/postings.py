@@ -21,9 +21,10 @@ from mcp_lakehouse.limits import MIB
 if TYPE_CHECKING:
     import tantivy
 
-# Of one state of one index: so much, and more of a large one, beside the two kilobytes of each passage's vector.
+# Of one state of one index: so much, and of a large one more, but never all that a machine has.
 _BYTES = 96 * MIB
 _BYTES_FOR_A_PASSAGE = 192
+_MOST_BYTES = 512 * MIB
 _BYTES_OF_A_PASSAGE = 12
 # To read one passage of a word (measured).
 _READ_SECONDS = 0.6e-6
@@ -51,7 +52,7 @@ class Postings:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, Posting] = OrderedDict()
         self._bytes = 0
-        self._most_bytes = max(_BYTES, _BYTES_FOR_A_PASSAGE * searcher.num_docs)
+        self._most_bytes = min(max(_BYTES, _BYTES_FOR_A_PASSAGE * searcher.num_docs), _MOST_BYTES)
         # So many passages of words could have been read in the time that went by for want of them.
         self._spent = 0
 
@@ -82,12 +83,12 @@ class Postings:
         """Tells that a search took so long for want of these words.
 
         Searching so again and again pays in the end for reading them (as one buys skis once their rent came to as
-        much), so that reading never takes more time than that did. The most common one comes first, and only
+        much), so that reading takes about as much time as that did at most. The most common one comes first, and only
         where there is room for each: a search needs all of its words.
         """
         with self._lock:
             counts = self._counts(words, self._kept)
-            if self._bytes + sum(counts.values()) * _BYTES_OF_A_PASSAGE > self._most_bytes:
+            if not counts or self._bytes + sum(counts.values()) * _BYTES_OF_A_PASSAGE > self._most_bytes:
                 return
             self._spent = min(self._spent + int(seconds / _READ_SECONDS), _WORD)
             bought = list[str]()

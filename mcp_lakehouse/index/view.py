@@ -183,36 +183,16 @@ class View:
     ) -> Candidates:
         """The best `depth` passages by vector and by keywords. A `vector` of `None` leaves vectors out.
 
-        A `query` without words leaves keywords out. `among`: how common its words are in all views searched together.
+        A blank `query` leaves keywords out. `among`: how common its words are in all views searched together.
         `ahead`: that of this query, if it was begun.
         """
         import numpy as np
 
-        found: list[NDArray[np.int64]] = []
-        plans: list[str] = []
         query = query.strip()
-        words = Beside(
-            lambda: self._by_words(query, depth, allowed, among, ahead),
-            begin=bool(query) and vector is not None and self.total >= _WORTH_A_THREAD,
-        )
-        base_allowed = None if allowed is None else allowed[: self.base_count]
-        if self.live is not None:
-            base_allowed = self.live if base_allowed is None else base_allowed & self.live
-        if vector is not None:
-            tail_allowed = None if allowed is None else allowed[self.base_count :]
-            for block, start, mask, near in (
-                (self.base, 0, base_allowed, ahead.near if ahead is not None else None),
-                (self.tail, self.base_count, tail_allowed, None),
-            ):
-                if block is not None:
-                    hits = block.search(vector, depth, allowed=mask, near=near)
-                    found.append(hits.positions + start)
-                    if hits.plan.kind == "nothing" and self.base is not None and self.tail is not None:
-                        # Nothing of what was replaced, or nothing new: the other one has something to tell.
-                        continue
-                    newer = f" newer than generation {self.generation}" if start else ""
-                    plans.append(hits.plan.text + newer)
-        by_words, word_scores = words.result()
+        apart = bool(query) and vector is not None and self.total >= _WORTH_A_THREAD
+        with Beside(lambda: self._by_words(query, depth, allowed, among, ahead), begin=apart) as words:
+            found, plans = self._by_vector(vector, depth, allowed, ahead) if vector is not None else ([], [])
+            by_words, word_scores = words.result()
         if query and vector is None:
             plans.append("keywords only")
         positions = np.unique(np.concatenate([*found, by_words]))
@@ -222,6 +202,30 @@ class View:
         mean = float(self.mean @ vector) if vector is not None else 0.0
         cut = any(len(each) >= depth for each in (*found, by_words))
         return Candidates(positions, cosines, bm25, mean, self.total, cut, "; ".join(plans) or "nothing to compare")
+
+    def _by_vector(
+        self, vector: NDArray[np.float32], depth: int, allowed: NDArray[np.bool_] | None, ahead: Ahead | None
+    ) -> tuple[list[NDArray[np.int64]], list[str]]:
+        """Positions of the nearest `depth` of the allowed passages of base and tail, and what was done for them."""
+        found: list[NDArray[np.int64]] = []
+        plans: list[str] = []
+        base_allowed = None if allowed is None else allowed[: self.base_count]
+        if self.live is not None:
+            base_allowed = self.live if base_allowed is None else base_allowed & self.live
+        tail_allowed = None if allowed is None else allowed[self.base_count :]
+        for block, start, mask, near in (
+            (self.base, 0, base_allowed, ahead.near if ahead is not None else None),
+            (self.tail, self.base_count, tail_allowed, None),
+        ):
+            if block is not None:
+                hits = block.search(vector, depth, allowed=mask, near=near)
+                found.append(hits.positions + start)
+                if hits.plan.kind == "nothing" and self.base is not None and self.tail is not None:
+                    # Nothing of what was replaced, or nothing new: the other one has something to tell.
+                    continue
+                newer = f" newer than generation {self.generation}" if start else ""
+                plans.append(hits.plan.text + newer)
+        return found, plans
 
     def _by_words(
         self, query: str, depth: int, allowed: NDArray[np.bool_] | None, among: Spread | None, ahead: Ahead | None

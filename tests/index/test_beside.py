@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from mcp_lakehouse.index import beside as beside_module
 from mcp_lakehouse.index.beside import Beside
 
 
@@ -35,6 +38,28 @@ def test_with_all_threads_busy_it_is_done_here() -> None:
 
 def test_no_thread_is_asked_where_it_is_not_to_begin() -> None:
     assert Beside(threading.get_ident, begin=False).result() == threading.get_ident()
+
+
+def test_without_a_thread_to_be_had_it_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> ThreadPoolExecutor:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(beside_module, "_threads", none)
+    with Beside(threading.get_ident) as beside:
+        assert beside.result() == threading.get_ident()
+
+
+def test_nothing_goes_on_after_the_block() -> None:
+    begun, done = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        time.sleep(0.2)
+        done.set()
+
+    with Beside(work):
+        assert begun.wait(20)
+    assert done.is_set()
 
 
 @pytest.mark.parametrize("begin", [True, False])

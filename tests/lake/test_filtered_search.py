@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from lake.searching import Counting, fill
 from mcp_lakehouse import Lakehouse
 from mcp_lakehouse.index import view
 from mcp_lakehouse.index.ahead import Ahead
+from mcp_lakehouse.index.beside import Beside
 
 
 def test_vector_search_under_filters_is_exact(lake: Lakehouse) -> None:
@@ -35,6 +37,14 @@ def test_vector_search_under_filters_is_exact(lake: Lakehouse) -> None:
 def test_a_filter_gives_the_same_hits_however_much_was_looked_up_before_it_was_known(
     lake: Lakehouse, monkeypatch: pytest.MonkeyPatch, passages: int
 ) -> None:
+    begun: set[bool] = set()
+
+    class Recorded(Beside[Any]):
+        def __init__(self, work: Callable[[], Any], *, begin: bool = True) -> None:
+            begun.add(begin)
+            super().__init__(work, begin=begin)
+
+    monkeypatch.setattr(view, "Beside", Recorded)
     monkeypatch.setattr(view, "_WORTH_A_THREAD", passages)
     dataset = f"looked_up_{passages}"
     words = "river stone bread cloud engine violin market winter teacher harbour lantern meadow".split()
@@ -52,6 +62,7 @@ def test_a_filter_gives_the_same_hits_however_much_was_looked_up_before_it_was_k
         assert len(answers) == 4
         assert len(answers[0]) == min(10, 1_500 // share)
         assert all(answer == answers[0] for answer in answers)
+    assert begun == {passages == 1}
 
 
 def test_while_a_filter_is_asked_what_the_last_one_would_have_needed_is_looked_up(
